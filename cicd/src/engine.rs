@@ -1,0 +1,62 @@
+//! What runs pipelines.
+//!
+//! An engine is told runs and tells events. It keeps no truth of its own that we rely on: [`Engine::start`] with a run that
+//! has come half its way goes on from there, so a restart of this process is nothing special.
+
+use async_trait::async_trait;
+use router::id::RunId;
+use router::run::{Run, RunEvent};
+use tokio::sync::mpsc;
+
+pub mod local;
+
+/// Something happened to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineEvent {
+    /// To which.
+    pub run: RunId,
+    /// What.
+    pub event: RunEvent,
+}
+
+/// Where an engine tells what happens. Bounded: an engine waits when nobody listens.
+pub type Events = mpsc::Sender<EngineEvent>;
+
+/// What an engine knows of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// It is at work on it.
+    AtWork,
+    /// It is not: never started, over, at a gate, or forgotten in a restart.
+    Idle,
+}
+
+/// Why an engine could not.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// It may work in a moment.
+    #[error("the engine cannot answer now: {0}")]
+    Unavailable(String),
+    /// It will not work; the run fails with these words.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Runs pipelines.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Its word: `local`, `codepipeline`.
+    fn name(&self) -> &'static str;
+
+    /// Carries a run on from where it stands: the stages that have not succeeded, then each environment whose gate is open,
+    /// up to the first gate that is not, where it tells [`RunEvent::GateReached`] and lets go. A run that it is at work on
+    /// already is left alone. Returns at once; what happens is told as events.
+    async fn start(&self, run: &Run) -> Result<(), EngineError>;
+
+    /// Ends what it does for a run, whole process groups included, and returns when nothing of it is left. A run it does not
+    /// know is already stopped.
+    async fn stop(&self, run: &RunId) -> Result<(), EngineError>;
+
+    /// What it knows of a run.
+    async fn look(&self, run: &RunId) -> Result<Sight, EngineError>;
+}

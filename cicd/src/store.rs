@@ -1,0 +1,203 @@
+//! What is remembered.
+//!
+//! * [`Store::remember`] returns only when the delivery would survive a power cut.
+//! * [`Store::commit`] is one atomic write: runs, what they claim, what is owed to the forge, which delivery it settles.
+//!   All of it holds or none.
+//! * Nothing is scanned on the way of a push: every read here has an index behind it.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use router::event::Delivered;
+use router::id::{CommitId, DeliveryId, EnvironmentName, ForgeName, GitRef, Repository, RunId};
+use router::rules::Decision;
+use router::run::Run;
+use router::status::Status;
+
+pub mod sqlite;
+
+/// A delivery as it came, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The forge that sent it.
+    pub forge: ForgeName,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// What it says, with its id.
+    pub delivered: Delivered,
+    /// The headers that say what it is; never a signature or a token.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: bytes::Bytes,
+}
+
+/// A delivery with what was decided about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryRecord {
+    /// The forge that sent it.
+    pub forge: ForgeName,
+    /// When it came first.
+    pub received_at: Timestamp,
+    /// What it says. Changed files that were looked up later stand here too.
+    pub delivered: Delivered,
+    /// How often it came.
+    pub times: u32,
+    /// What was decided; none until it is.
+    pub decision: Option<Decision>,
+    /// The runs that it asked for, the first of a chain first.
+    pub runs: Vec<RunId>,
+}
+
+/// Whether a delivery was new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remembered {
+    /// It is now durable.
+    New,
+    /// It was durable before: the forge, or another hook, sent it again.
+    Seen,
+}
+
+/// One atomic write.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// The delivery that is decided by this write.
+    pub decided: Option<Decided>,
+    /// Runs to write. A run of version 0 is new, and when its id exists already nothing is written for it (the same push
+    /// came twice) except that its deliveries are added to the existing run; any other must have the version that was
+    /// read. Each is saved with its version counted one up.
+    pub runs: Vec<Run>,
+    /// Environments to take: each must be free or held by the same run.
+    pub claims: Vec<Claim>,
+    /// Environments to give back; those not held by that run are left alone.
+    pub releases: Vec<Claim>,
+    /// Commits whose statuses must be compared with the forge's.
+    pub owed: Vec<Commit>,
+}
+
+/// A delivery and what was decided about it.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The forge that sent it.
+    pub forge: ForgeName,
+    /// The delivery, with the changed files as they were known at the decision.
+    pub delivered: Delivered,
+    /// The decision.
+    pub decision: Decision,
+    /// The runs it asks for.
+    pub runs: Vec<RunId>,
+}
+
+/// One deploy at a time per repository and environment: the right to be the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose environment.
+    pub repository: Repository,
+    /// Which.
+    pub environment: EnvironmentName,
+    /// For which run.
+    pub run: RunId,
+}
+
+/// A commit of a repository, under the ref it was pushed to: what statuses are set on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Commit {
+    /// Where.
+    pub repository: Repository,
+    /// Under which ref.
+    pub git_ref: GitRef,
+    /// Which.
+    pub commit: CommitId,
+}
+
+/// What became of a [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// It holds, durably.
+    Yes,
+    /// Somebody else wrote one of the runs in between; read again and decide again. Nothing was written.
+    Conflict,
+    /// An environment is held by this run. Nothing was written.
+    Busy(RunId),
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone)]
+pub enum RunFilter {
+    /// Every run that has not reached its end, oldest first.
+    Live,
+    /// The live runs of one ref, oldest first.
+    LiveOnRef(Repository, GitRef),
+    /// The runs for a commit under a ref, oldest first.
+    OfCommit(Commit),
+    /// The newest runs, newest first, at most so many, older than the given one when there is one.
+    Recent(usize, Option<RunId>),
+}
+
+/// A commit whose statuses are owed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// Which.
+    pub commit: Commit,
+    /// Counts what has been owed for it; settling an older count leaves the newer debt.
+    pub version: u64,
+    /// How often telling it failed in a row.
+    pub failures: u32,
+    /// What the forge was told last, one per context.
+    pub posted: Vec<Status>,
+}
+
+/// How a debt was settled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settled {
+    /// The forge knows everything.
+    Paid,
+    /// Not everything; try again then. The reason is kept for the page.
+    Later(Timestamp, String),
+}
+
+/// Why the store could not.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It may work again in a moment: the disk is full, the file is locked, the service is throttled.
+    #[error("the store cannot answer now: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// The memory of the service.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes a delivery durable. Its key is (forge, id).
+    async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError>;
+
+    /// Writes a change, all or nothing.
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError>;
+
+    /// Deliveries that nothing has been decided about, oldest first.
+    async fn undecided(&self, most: usize) -> Result<Vec<Delivery>, StoreError>;
+
+    /// One delivery by its id, whatever its forge.
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
+
+    /// The newest deliveries, newest first, older than the given one when there is one.
+    async fn deliveries(&self, most: usize, before: Option<&DeliveryId>) -> Result<Vec<DeliveryRecord>, StoreError>;
+
+    /// The newest delivery that was decided for a commit under a ref.
+    async fn decision_for(&self, commit: &Commit) -> Result<Option<DeliveryRecord>, StoreError>;
+
+    /// One run.
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
+
+    /// Several runs.
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError>;
+
+    /// Debts that are due at `now`, longest due first.
+    async fn owed(&self, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError>;
+
+    /// Writes what the forge was told (one per context, replacing what was told before) and how the debt stands.
+    async fn settle(&self, owed: &Owed, told: &[Status], settled: Settled) -> Result<(), StoreError>;
+
+    /// Whether it can be written to.
+    async fn ready(&self) -> Result<(), StoreError>;
+}

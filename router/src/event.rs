@@ -1,0 +1,164 @@
+//! What happened, in our own words.
+//!
+//! `event/{github,gitlab,local}` are the only files that know a forge's field names. They are lenient: a field that
+//! is not needed is not read, an event that is not for us is [`Event::Other`], never an error.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CommitId, DeliveryId, GitRef, Repository};
+
+pub mod github;
+pub mod gitlab;
+pub mod local;
+
+/// A delivery that has been proved genuine, read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The forge's id for it, or one made of the body.
+    pub id: DeliveryId,
+    /// What it says.
+    pub event: Event,
+}
+
+/// The closed list of what can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Event {
+    /// A branch or a tag now points to a commit.
+    Push(Push),
+    /// A branch or a tag is gone.
+    Deleted(Deleted),
+    /// A pull request or merge request was opened or changed.
+    ChangeRequest(ChangeRequest),
+    /// Somebody wrote a comment.
+    Comment(About),
+    /// The forge tries whether we are there.
+    Ping(About),
+    /// Genuine and not for us.
+    Other(About),
+    /// Genuine, and its body could not be read: not JSON, or a field that a push must have is missing or wrong.
+    Unreadable(Unreadable),
+}
+
+/// A branch or a tag now points to a commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Push {
+    /// Where.
+    pub repository: Repository,
+    /// What moved.
+    pub git_ref: GitRef,
+    /// Where it pointed before; none when it is new.
+    pub before: Option<CommitId>,
+    /// The commit it points to. For an annotated tag the commit, not the tag object.
+    pub commit: CommitId,
+    /// Who pushed: the account's name, empty when the forge does not say.
+    pub actor: String,
+    /// The branch or tag did not exist before.
+    pub created: bool,
+    /// History was rewritten. GitLab does not say: then false.
+    pub forced: bool,
+    /// The files that this push changed.
+    pub changed: ChangedFiles,
+    /// The message of the newest commit, empty when the forge does not say.
+    pub message: String,
+}
+
+/// The files a push changed, which may be unknown: a value, not an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedFiles {
+    /// All of them, by their path from the repository's root.
+    Known(BTreeSet<String>),
+    /// Not known, and why ("the branch is new", "the forge listed 20 of 31 commits").
+    Unknown(String),
+}
+
+impl ChangedFiles {
+    /// A known set, from anything that gives paths.
+    pub fn known<S: Into<String>>(paths: impl IntoIterator<Item = S>) -> Self {
+        Self::Known(paths.into_iter().map(Into::into).collect())
+    }
+}
+
+/// A branch or a tag is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// Where.
+    pub repository: Repository,
+    /// What is gone.
+    pub git_ref: GitRef,
+    /// Where it pointed.
+    pub before: Option<CommitId>,
+    /// Who deleted it.
+    pub actor: String,
+}
+
+/// A pull request or merge request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangeRequest {
+    /// The repository it asks to change.
+    pub repository: Repository,
+    /// Its number there.
+    pub number: u64,
+    /// The forge's word for what happened to it: `opened`, `synchronize`, `update`.
+    pub action: String,
+    /// The branch it asks to change.
+    pub target: String,
+    /// The branch it comes from.
+    pub source: String,
+    /// It comes from another repository.
+    pub fork: bool,
+    /// Its newest commit, when the forge says.
+    pub commit: Option<CommitId>,
+    /// Who did it.
+    pub actor: String,
+}
+
+/// What is known of an event that starts nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// The forge's own word for it, at most 100 characters.
+    pub what: String,
+    /// The repository, when it names one that can be read.
+    pub repository: Option<Repository>,
+    /// Who did it, empty when not said.
+    pub actor: String,
+}
+
+/// A genuine delivery that could not be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The forge's own word for the event, at most 100 characters.
+    pub what: String,
+    /// What is wrong, in words for the person who set the webhook up.
+    pub why: String,
+}
+
+impl Event {
+    /// The repository it is about, when it has one.
+    pub fn repository(&self) -> Option<&Repository> {
+        match self {
+            Self::Push(push) => Some(&push.repository),
+            Self::Deleted(deleted) => Some(&deleted.repository),
+            Self::ChangeRequest(request) => Some(&request.repository),
+            Self::Comment(about) | Self::Ping(about) | Self::Other(about) => about.repository.as_ref(),
+            Self::Unreadable(_) => None,
+        }
+    }
+
+    /// The receipt's word: `push`, `branch_deleted`, `tag`, `tag_deleted`, `change_request`, `comment`, `ping`, `other`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Push(Push { git_ref: GitRef::Branch(_), .. }) => "push",
+            Self::Push(Push { git_ref: GitRef::Tag(_), .. }) => "tag",
+            Self::Deleted(Deleted { git_ref: GitRef::Branch(_), .. }) => "branch_deleted",
+            Self::Deleted(Deleted { git_ref: GitRef::Tag(_), .. }) => "tag_deleted",
+            Self::ChangeRequest(_) => "change_request",
+            Self::Comment(_) => "comment",
+            Self::Ping(_) => "ping",
+            Self::Other(_) | Self::Unreadable(_) => "other",
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The pipeline model: source, stages, and for each environment a gate and a deploy.
+//!
+//! A [`Plan`] is frozen when the decision is made and travels with its run: a rule file edited later changes nothing
+//! that has started.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{EnvironmentName, PipelineName, StageName};
+
+/// What one run does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub pipeline: PipelineName,
+    /// The stages that run, in their order.
+    pub stages: Vec<Stage>,
+    /// How an environment is deployed to; none only when there are no environments.
+    pub deploy: Option<Step>,
+    /// The environments it may travel to, in their order.
+    pub environments: Vec<Environment>,
+    /// The repository's variables of the rule file.
+    pub variables: BTreeMap<String, String>,
+    /// Where the local engine fetches from, if not from the forge's own address.
+    pub clone: Option<String>,
+    /// What a newer push on the same ref does to this run.
+    pub concurrency: Concurrency,
+}
+
+/// A named step of a pipeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: StageName,
+    /// What it does.
+    pub step: Step,
+}
+
+/// A buildspec and the machine it wants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What is done.
+    pub buildspec: Buildspec,
+    /// The compute size it starts on, and the one it may step up to.
+    pub compute: Compute,
+    /// The image it wants; the local engine runs on this machine and says so.
+    pub image: Option<String>,
+    /// It wants to start containers.
+    pub privileged: bool,
+    /// After this many seconds it is ended.
+    pub timeout_seconds: u64,
+}
+
+impl Step {
+    /// CodeBuild's own default timeout, one hour.
+    pub const TIMEOUT_SECONDS: u64 = 3600;
+}
+
+/// Where a buildspec comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Buildspec {
+    /// A path in the commit.
+    Commit(String),
+    /// A path beside the rule file.
+    Central(String),
+    /// The text itself.
+    Inline(String),
+}
+
+impl fmt::Display for Buildspec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Commit(path) => f.write_str(path),
+            Self::Central(path) => write!(f, "central {path}"),
+            Self::Inline(_) => f.write_str("inline"),
+        }
+    }
+}
+
+/// A compute size by CodeBuild's table (`small`, `arm-large`, `lambda-2gb`), and the largest it may step up to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compute {
+    /// The size a stage starts on.
+    pub from: String,
+    /// The size it may step up to; the same when it does not step.
+    pub to: String,
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Self { from: "small".to_owned(), to: "small".to_owned() }
+    }
+}
+
+impl fmt::Display for Compute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.from == self.to { f.write_str(&self.from) } else { write!(f, "{}..{}", self.from, self.to) }
+    }
+}
+
+/// A place a commit can be promoted to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Who must say yes; none when nobody need.
+    pub approval: Option<Approval>,
+}
+
+/// Who must say yes before a commit may enter an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The groups or people, as the rule file names them.
+    pub by: Vec<String>,
+    /// Everyone those names stand for, as the rule file's `people` say: `user:dana`, `github:acme/release-managers`.
+    pub people: Vec<String>,
+    /// How many different people.
+    pub min: u32,
+    /// Whoever pushed the commit does not count.
+    pub not_author: bool,
+    /// After this many seconds of waiting the gate is closed for good.
+    pub within_seconds: Option<u64>,
+}
+
+/// What a newer push on the same ref does to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concurrency {
+    /// It stops the older run, but never a deploy under way.
+    #[default]
+    Latest,
+    /// It waits until the older run is over or waits at a gate.
+    Queue,
+    /// Both go on.
+    All,
+}

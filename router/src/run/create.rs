@@ -1,0 +1,120 @@
+//! A run's beginning.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{EnvironmentRun, Gate, Run, RunKey, RunState, StageRun, Work};
+use crate::event::Push;
+use crate::id::{DeliveryId, RunId};
+use crate::rules::Planned;
+
+impl RunKey {
+    /// The run's id: the first 16 hex digits of the key's SHA-256. The engine's idempotency token is made of it too.
+    pub fn id(&self) -> RunId {
+        let mut hash = Sha256::new();
+        let before = self.before.as_ref().map_or("", |commit| commit.as_str());
+        let parts = [
+            self.repository.to_string(),
+            self.git_ref.to_string(),
+            before.to_owned(),
+            self.commit.to_string(),
+            self.route.to_string(),
+            self.attempt.to_string(),
+        ];
+        for part in parts {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        RunId::new(hex::encode(&hash.finalize()[..8])).expect("eight bytes are sixteen digits")
+    }
+}
+
+/// The push behind a run: what is needed of it when the next run of a chain is made.
+impl Run {
+    /// The first run of a decided chain; the rest of the chain waits in `then`.
+    pub fn new(push: &Push, delivery: &DeliveryId, rules: &str, chain: &[Planned], now: Timestamp) -> Option<Self> {
+        let (first, then) = chain.split_first()?;
+        let key = RunKey {
+            repository: push.repository.clone(),
+            git_ref: push.git_ref.clone(),
+            before: push.before.clone(),
+            commit: push.commit.clone(),
+            route: first.route.clone(),
+            attempt: 1,
+        };
+        let title = push.message.lines().next().unwrap_or_default().chars().take(200).collect();
+        Some(Self {
+            actor: push.actor.clone(),
+            title,
+            deliveries: vec![delivery.clone()],
+            rules: rules.to_owned(),
+            ..Self::fresh(key, first, then, now)
+        })
+    }
+
+    /// The run that this one's success starts, when there is one.
+    pub fn successor(&self, now: Timestamp) -> Option<Self> {
+        let (first, then) = self.then.split_first()?;
+        if self.state != RunState::Succeeded {
+            return None;
+        }
+        let key = RunKey { route: first.route.clone(), attempt: 1, ..self.key.clone() };
+        Some(Self { ..self.like(key, first, then, now) })
+    }
+
+    /// The next attempt at the same work, from its beginning.
+    pub fn again(&self, now: Timestamp) -> Self {
+        let key = RunKey { attempt: self.key.attempt + 1, ..self.key.clone() };
+        let planned = Planned { route: self.key.route.clone(), plan: self.plan.clone() };
+        self.like(key, &planned, &self.then, now)
+    }
+
+    /// A fresh run for the same push as this one.
+    fn like(&self, key: RunKey, first: &Planned, then: &[Planned], now: Timestamp) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            title: self.title.clone(),
+            deliveries: self.deliveries.clone(),
+            rules: self.rules.clone(),
+            ..Self::fresh(key, first, then, now)
+        }
+    }
+
+    fn fresh(key: RunKey, first: &Planned, then: &[Planned], now: Timestamp) -> Self {
+        let plan = first.plan.clone();
+        Self {
+            id: key.id(),
+            key,
+            state: RunState::Queued,
+            because: "queued".to_owned(),
+            stages: plan
+                .stages
+                .iter()
+                .map(|stage| StageRun { name: stage.name.clone(), work: Work::default() })
+                .collect(),
+            environments: plan
+                .environments
+                .iter()
+                .map(|place| EnvironmentRun {
+                    name: place.name.clone(),
+                    gate: Gate::default(),
+                    deploy: Work::default(),
+                })
+                .collect(),
+            plan,
+            artifact: None,
+            exports: BTreeMap::new(),
+            then: then.to_vec(),
+            stopping: None,
+            actor: String::new(),
+            title: String::new(),
+            deliveries: Vec::new(),
+            rules: String::new(),
+            created_at: now,
+            ended_at: None,
+            version: 0,
+        }
+    }
+}
