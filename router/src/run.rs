@@ -17,6 +17,8 @@ use crate::rules::Planned;
 mod apply;
 mod create;
 mod gate;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use gate::{Gate, GateState, NotAllowed, Person, Vote};
 

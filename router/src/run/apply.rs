@@ -1,1 +1,330 @@
 //! The one writer of a run's state.
+//!
+//! Every event has its arm and every arm says when the event is stale. What is derived from the parts (is everything done, is
+//! somebody waited for, can a postponed stop happen now) is derived in one place, [`Run::conclude`], after each event.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Applied, Artifact, EnvironmentRun, GateState, Outcome, Person, Run, RunEvent, RunState, Stop, Vote};
+use super::{Work, WorkState};
+use crate::id::{EnvironmentName, StageName};
+use crate::pipeline::Environment;
+
+impl Run {
+    /// Takes one event. The only place where a run's state changes.
+    pub fn apply(&mut self, event: &RunEvent, at: Timestamp) -> Applied {
+        if self.state.is_terminal() {
+            return Applied::Stale("the run is over");
+        }
+        let applied = match event {
+            RunEvent::Started => self.started(),
+            RunEvent::StageStarted { stage } => self.stage_started(stage, at),
+            RunEvent::StageEnded { stage, outcome, artifact, exports } => {
+                self.stage_ended(stage, outcome, artifact.as_ref(), exports, at)
+            }
+            RunEvent::GateReached { environment } => self.gate_reached(environment, at),
+            RunEvent::Approved { environment, by, comment } => self.approved(environment, by, comment, at),
+            RunEvent::Rejected { environment, by, comment } => self.rejected(environment, by, comment, at),
+            RunEvent::GateOpened { environment } => self.gate_opened(environment),
+            RunEvent::GateExpired { environment } => self.gate_expired(environment, at),
+            RunEvent::DeployStarted { environment } => self.deploy_started(environment, at),
+            RunEvent::DeployEnded { environment, outcome } => self.deploy_ended(environment, outcome, at),
+            RunEvent::Failed { why } => self.end(RunState::Failed, why.clone(), at),
+            RunEvent::StopAsked { stop } => self.stop_asked(stop, at),
+        };
+        if applied == Applied::Moved && !self.state.is_terminal() {
+            self.conclude(at);
+        }
+        applied
+    }
+
+    /// A deploy may have begun: its gate is open and it is not over.
+    pub fn deploy_under_way(&self) -> Option<&EnvironmentRun> {
+        self.environments.iter().find(|place| place.holds_environment())
+    }
+
+    /// The environment at whose gate this run waits.
+    pub fn waiting_at(&self) -> Option<(&EnvironmentRun, &Environment)> {
+        let at = self.environments.iter().position(|place| place.gate.state == GateState::Waiting)?;
+        Some((&self.environments[at], &self.plan.environments[at]))
+    }
+
+    fn started(&mut self) -> Applied {
+        if self.state != RunState::Queued {
+            return Applied::Stale("it has started");
+        }
+        self.state = RunState::Running;
+        Applied::Moved
+    }
+
+    fn stage_started(&mut self, name: &StageName, at: Timestamp) -> Applied {
+        let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == *name) else {
+            return Applied::Stale("the plan has no such stage");
+        };
+        if stage.work.state != WorkState::Pending {
+            return Applied::Stale("the stage has started");
+        }
+        stage.work.begin(at);
+        Applied::Moved
+    }
+
+    fn stage_ended(
+        &mut self,
+        name: &StageName,
+        outcome: &Outcome,
+        artifact: Option<&Artifact>,
+        exports: &BTreeMap<String, String>,
+        at: Timestamp,
+    ) -> Applied {
+        let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == *name) else {
+            return Applied::Stale("the plan has no such stage");
+        };
+        if stage.work.is_over() {
+            return Applied::Stale("the stage is over");
+        }
+        stage.work.finish(outcome, at);
+        let detail = stage.work.detail.clone();
+        match outcome {
+            Outcome::Succeeded => {
+                if let Some(artifact) = artifact {
+                    self.artifact = Some(artifact.clone());
+                }
+                self.exports.extend(exports.iter().map(|(key, value)| (key.clone(), value.clone())));
+                Applied::Moved
+            }
+            Outcome::Failed(_) | Outcome::TimedOut(_) => {
+                self.end(RunState::Failed, format!("{name} failed: {detail}"), at)
+            }
+            Outcome::Stopped => self.end(RunState::Stopped, format!("{name} was stopped in the engine"), at),
+        }
+    }
+
+    fn gate_reached(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
+        let Some(index) = self.environments.iter().position(|place| place.name == *name) else {
+            return Applied::Stale("the plan has no such environment");
+        };
+        let gate = &mut self.environments[index].gate;
+        if gate.state != GateState::Pending {
+            return Applied::Stale("the gate was reached before");
+        }
+        let within = self.plan.environments[index].approval.as_ref().and_then(|approval| approval.within_seconds);
+        gate.state = GateState::Waiting;
+        gate.since = Some(at);
+        gate.expires_at = within
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .and_then(|seconds| at.checked_add(SignedDuration::from_secs(seconds)).ok());
+        Applied::Moved
+    }
+
+    fn approved(&mut self, name: &EnvironmentName, by: &Person, comment: &str, at: Timestamp) -> Applied {
+        let author = self.actor.clone();
+        let Some((place, planned)) = self.gate_waiting(name) else {
+            return Applied::Stale("no gate waits there");
+        };
+        if place.gate.is_late(at) {
+            return Applied::Stale("the gate's time is over");
+        }
+        if place.gate.approvals.iter().any(|vote| vote.by == *by) {
+            return Applied::Stale("they said so before");
+        }
+        if planned.approval.as_ref().is_none_or(|approval| approval.allows(by, &author).is_err()) {
+            return Applied::Stale("they may not decide here");
+        }
+        place.gate.approvals.push(Vote { by: by.clone(), at, comment: comment.to_owned() });
+        Applied::Moved
+    }
+
+    fn rejected(&mut self, name: &EnvironmentName, by: &Person, comment: &str, at: Timestamp) -> Applied {
+        let Some((place, _)) = self.gate_waiting(name) else {
+            return Applied::Stale("no gate waits there");
+        };
+        place.gate.state = GateState::Rejected;
+        let said = if comment.is_empty() { String::new() } else { format!(": {comment}") };
+        self.end(RunState::Rejected, format!("{by} said no at {name}{said}"), at)
+    }
+
+    fn gate_opened(&mut self, name: &EnvironmentName) -> Applied {
+        let Some((place, planned)) = self.gate_waiting(name) else {
+            return Applied::Stale("no gate waits there");
+        };
+        if place.gate.missing(planned.approval.as_ref()) > 0 {
+            return Applied::Stale("people are still needed");
+        }
+        place.gate.state = GateState::Open;
+        Applied::Moved
+    }
+
+    fn gate_expired(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
+        let Some((place, _)) = self.gate_waiting(name) else {
+            return Applied::Stale("no gate waits there");
+        };
+        if !place.gate.is_late(at) {
+            return Applied::Stale("the gate still has time");
+        }
+        self.end(RunState::Expired, format!("nobody said yes at {name} in time"), at)
+    }
+
+    fn deploy_started(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
+        let Some(place) = self.environments.iter_mut().find(|place| place.name == *name) else {
+            return Applied::Stale("the plan has no such environment");
+        };
+        if place.gate.state != GateState::Open || place.deploy.state != WorkState::Pending {
+            return Applied::Stale("no deploy is due there");
+        }
+        place.deploy.begin(at);
+        Applied::Moved
+    }
+
+    fn deploy_ended(&mut self, name: &EnvironmentName, outcome: &Outcome, at: Timestamp) -> Applied {
+        let Some(place) = self.environments.iter_mut().find(|place| place.name == *name) else {
+            return Applied::Stale("the plan has no such environment");
+        };
+        if !place.holds_environment() {
+            return Applied::Stale("no deploy is under way there");
+        }
+        place.deploy.finish(outcome, at);
+        let detail = place.deploy.detail.clone();
+        match outcome {
+            Outcome::Succeeded => Applied::Moved,
+            Outcome::Failed(_) | Outcome::TimedOut(_) => {
+                self.end(RunState::Failed, format!("deploy to {name} failed: {detail}"), at)
+            }
+            Outcome::Stopped => {
+                self.end(RunState::Stopped, format!("the deploy to {name} was stopped in the engine"), at)
+            }
+        }
+    }
+
+    /// A newer push waits for a deploy under way; a person does not.
+    fn stop_asked(&mut self, stop: &Stop, at: Timestamp) -> Applied {
+        match stop {
+            Stop::By(_) => self.end_stopped(&stop.clone(), at),
+            Stop::SupersededBy(_) if self.deploy_under_way().is_none() => self.end_stopped(&stop.clone(), at),
+            Stop::SupersededBy(_) if self.stopping.is_some() => Applied::Stale("a stop waits for the deploy already"),
+            Stop::SupersededBy(_) => {
+                self.stopping = Some(stop.clone());
+                Applied::Moved
+            }
+        }
+    }
+
+    fn end_stopped(&mut self, stop: &Stop, at: Timestamp) -> Applied {
+        match stop {
+            Stop::By(person) => self.end(RunState::Stopped, format!("stopped by {person}"), at),
+            Stop::SupersededBy(commit) => {
+                self.end(RunState::Superseded, format!("superseded by {}", commit.short()), at)
+            }
+        }
+    }
+
+    /// The end: what was at work is stopped with it, a gate that waited is closed.
+    fn end(&mut self, state: RunState, because: String, at: Timestamp) -> Applied {
+        self.state = state;
+        self.because = because;
+        self.ended_at = Some(at);
+        self.stopping = None;
+        for stage in &mut self.stages {
+            stage.work.cut_off(at);
+        }
+        for place in &mut self.environments {
+            place.deploy.cut_off(at);
+            if place.gate.state == GateState::Waiting {
+                place.gate.state = GateState::Closed;
+            }
+        }
+        Applied::Moved
+    }
+
+    /// What follows from the parts of a live run.
+    fn conclude(&mut self, at: Timestamp) {
+        let stages_done = self.stages.iter().all(|stage| stage.work.state == WorkState::Succeeded);
+        if stages_done && self.environments.iter().all(|place| place.deploy.state == WorkState::Succeeded) {
+            let because = match self.environments.last() {
+                Some(last) => format!("deployed to {}", last.name),
+                None => "all stages succeeded".to_owned(),
+            };
+            self.end(RunState::Succeeded, because, at);
+            return;
+        }
+        if let (Some(stop), None) = (self.stopping.clone(), self.deploy_under_way()) {
+            self.end_stopped(&stop, at);
+            return;
+        }
+        let (state, because) = self.standing();
+        self.state = state;
+        self.because = because;
+    }
+
+    /// Where a live run stands, in a word and a sentence.
+    fn standing(&self) -> (RunState, String) {
+        if let Some((place, planned)) = self.waiting_at() {
+            let missing = place.gate.missing(planned.approval.as_ref());
+            let because = match &planned.approval {
+                Some(approval) if missing > 0 => {
+                    format!("waits at {} for {} of {}", place.name, missing, approval.by.join(", "))
+                }
+                _ => format!("waits until {} is free", place.name),
+            };
+            return (RunState::Waiting, because);
+        }
+        if let Some(stage) = self.stages.iter().find(|stage| stage.work.state == WorkState::Running) {
+            return (RunState::Running, format!("running {}", stage.name));
+        }
+        match self.deploy_under_way() {
+            Some(place) => (RunState::Running, format!("deploying to {}", place.name)),
+            None if self.state == RunState::Queued && self.stages.iter().all(|stage| !stage.work.is_over()) => {
+                (RunState::Queued, "queued".to_owned())
+            }
+            None => (RunState::Running, "running".to_owned()),
+        }
+    }
+
+    fn gate_waiting(&mut self, name: &EnvironmentName) -> Option<(&mut EnvironmentRun, &Environment)> {
+        let waits = |place: &EnvironmentRun| place.name == *name && place.gate.state == GateState::Waiting;
+        let at = self.environments.iter().position(waits)?;
+        Some((&mut self.environments[at], &self.plan.environments[at]))
+    }
+}
+
+impl EnvironmentRun {
+    /// The environment is this run's own: the gate is open and the deploy is not over.
+    pub fn holds_environment(&self) -> bool {
+        self.gate.state == GateState::Open && !self.deploy.is_over()
+    }
+}
+
+impl Work {
+    /// It is over, well or not.
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            WorkState::Pending | WorkState::Running => false,
+            WorkState::Succeeded | WorkState::Failed | WorkState::Stopped => true,
+        }
+    }
+
+    fn begin(&mut self, at: Timestamp) {
+        self.state = WorkState::Running;
+        self.started_at = Some(at);
+    }
+
+    fn finish(&mut self, outcome: &Outcome, at: Timestamp) {
+        self.ended_at = Some(at);
+        (self.state, self.detail) = match outcome {
+            Outcome::Succeeded => (WorkState::Succeeded, String::new()),
+            Outcome::Failed(why) => (WorkState::Failed, why.clone()),
+            Outcome::TimedOut(seconds) => (WorkState::Failed, format!("ended after its timeout of {seconds} s")),
+            Outcome::Stopped => (WorkState::Stopped, "stopped".to_owned()),
+        };
+    }
+
+    fn cut_off(&mut self, at: Timestamp) {
+        if self.state == WorkState::Running {
+            self.finish(&Outcome::Stopped, at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -132,6 +132,11 @@ impl Approval {
 }
 
 impl Gate {
+    /// Its time is over.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
     /// How many more people must say yes.
     pub fn missing(&self, approval: Option<&Approval>) -> usize {
         let wanted = approval.map_or(0, |approval| approval.min as usize);

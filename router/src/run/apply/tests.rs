@@ -1,0 +1,224 @@
+use proptest::prelude::*;
+
+use super::super::sample::{at, planned, run};
+use super::*;
+
+fn stage_ended(stage: &str, outcome: Outcome) -> RunEvent {
+    RunEvent::StageEnded { stage: stage.parse().unwrap(), outcome, artifact: None, exports: BTreeMap::new() }
+}
+
+fn gate(environment: &str) -> RunEvent {
+    RunEvent::GateReached { environment: environment.parse().unwrap() }
+}
+
+fn opened(environment: &str) -> RunEvent {
+    RunEvent::GateOpened { environment: environment.parse().unwrap() }
+}
+
+fn deployed(environment: &str, outcome: Outcome) -> RunEvent {
+    RunEvent::DeployEnded { environment: environment.parse().unwrap(), outcome }
+}
+
+fn person(name: &str) -> Person {
+    Person::new(name).unwrap()
+}
+
+fn approved(environment: &str, by: &str) -> RunEvent {
+    RunEvent::Approved { environment: environment.parse().unwrap(), by: person(by), comment: String::new() }
+}
+
+fn superseded() -> RunEvent {
+    RunEvent::StopAsked { stop: Stop::SupersededBy("b".repeat(40).parse().unwrap()) }
+}
+
+fn sample() -> Run {
+    run(&[planned("main", &["lint", "test"], &["test", "prod"])])
+}
+
+/// Applies all, each of which must move the run.
+fn after(events: &[RunEvent]) -> Run {
+    let mut run = sample();
+    for (second, event) in events.iter().enumerate() {
+        assert_eq!(run.apply(event, at(second as i64)), Applied::Moved, "{event:?} on {}", run.because);
+    }
+    run
+}
+
+fn to_prod() -> Vec<RunEvent> {
+    vec![
+        RunEvent::Started,
+        stage_ended("lint", Outcome::Succeeded),
+        stage_ended("test", Outcome::Succeeded),
+        gate("test"),
+        opened("test"),
+        deployed("test", Outcome::Succeeded),
+        gate("prod"),
+    ]
+}
+
+#[test]
+fn the_whole_way_ends_in_success() {
+    let mut events = to_prod();
+    events.extend([approved("prod", "dana"), opened("prod"), deployed("prod", Outcome::Succeeded)]);
+    let run = after(&events);
+    assert_eq!((run.state, run.because.as_str()), (RunState::Succeeded, "deployed to prod"));
+    assert_eq!(run.ended_at, Some(at(9)));
+}
+
+#[test]
+fn a_waiting_run_says_for_whom() {
+    let run = after(&to_prod());
+    assert_eq!((run.state, run.because.as_str()), (RunState::Waiting, "waits at prod for 1 of release-managers"));
+    let run = after(&to_prod()[..4]);
+    assert_eq!(run.because, "waits until test is free");
+}
+
+#[test]
+fn a_failing_stage_ends_the_run_with_its_words() {
+    let run = after(&[RunEvent::Started, stage_ended("lint", Outcome::Failed("exit status 7".to_owned()))]);
+    assert_eq!((run.state, run.because.as_str()), (RunState::Failed, "lint failed: exit status 7"));
+    assert_eq!(run.stages[1].work.state, WorkState::Pending);
+}
+
+#[test]
+fn a_gate_opens_only_when_enough_people_said_yes() {
+    let mut run = after(&to_prod());
+    assert_eq!(run.apply(&opened("prod"), at(20)), Applied::Stale("people are still needed"));
+    assert_eq!(run.apply(&approved("prod", "eli"), at(20)), Applied::Stale("they may not decide here"), "the author");
+    assert_eq!(run.apply(&approved("prod", "mallory"), at(20)), Applied::Stale("they may not decide here"));
+    assert_eq!(run.apply(&approved("prod", "dana"), at(20)), Applied::Moved);
+    assert_eq!(run.apply(&approved("prod", "dana"), at(21)), Applied::Stale("they said so before"));
+    assert_eq!(run.apply(&opened("prod"), at(22)), Applied::Moved);
+}
+
+#[test]
+fn a_gate_closes_when_its_time_is_over() {
+    let mut run = after(&to_prod());
+    let expired = RunEvent::GateExpired { environment: "prod".parse().unwrap() };
+    assert_eq!(run.apply(&expired, at(3605)), Applied::Stale("the gate still has time"));
+    assert_eq!(run.apply(&approved("prod", "dana"), at(3606)), Applied::Stale("the gate's time is over"));
+    assert_eq!(run.apply(&expired, at(3606)), Applied::Moved);
+    assert_eq!((run.state, run.environments[1].gate.state), (RunState::Expired, GateState::Closed));
+}
+
+#[test]
+fn a_no_ends_the_run() {
+    let mut run = after(&to_prod());
+    let no = RunEvent::Rejected {
+        environment: "prod".parse().unwrap(),
+        by: person("dana"),
+        comment: "not on a Friday".to_owned(),
+    };
+    assert_eq!(run.apply(&no, at(9)), Applied::Moved);
+    assert_eq!((run.state, run.because.as_str()), (RunState::Rejected, "dana said no at prod: not on a Friday"));
+}
+
+#[test]
+fn a_newer_push_stops_a_stage_but_never_a_deploy() {
+    let run = after(&[RunEvent::Started, RunEvent::StageStarted { stage: "lint".parse().unwrap() }, superseded()]);
+    assert_eq!((run.state, run.stages[0].work.state), (RunState::Superseded, WorkState::Stopped));
+
+    let mut run = after(&to_prod()[..5]);
+    assert_eq!(run.apply(&superseded(), at(9)), Applied::Moved);
+    assert_eq!(run.state, RunState::Running, "the deploy to test goes on");
+    assert_eq!(run.apply(&deployed("test", Outcome::Succeeded), at(10)), Applied::Moved);
+    assert_eq!((run.state, run.because.as_str()), (RunState::Superseded, "superseded by bbbbbbbb"));
+}
+
+#[test]
+fn a_person_stops_everything_at_once() {
+    let mut run = after(&to_prod()[..5]);
+    run.apply(&RunEvent::StopAsked { stop: Stop::By(person("dana")) }, at(9));
+    assert_eq!((run.state, run.because.as_str()), (RunState::Stopped, "stopped by dana"));
+}
+
+#[test]
+fn events_may_come_late_and_out_of_order() {
+    let mut run = after(&[stage_ended("test", Outcome::Succeeded), stage_ended("lint", Outcome::Succeeded)]);
+    assert_eq!(run.state, RunState::Running);
+    let late = RunEvent::StageStarted { stage: "lint".parse().unwrap() };
+    assert_eq!(run.apply(&late, at(5)), Applied::Stale("the stage has started"));
+    assert_eq!(run.apply(&RunEvent::Started, at(5)), Applied::Stale("it has started"));
+}
+
+#[test]
+fn a_chain_goes_on_only_after_success() {
+    let chain = [planned("infra", &["synth"], &[]), planned("main", &["lint"], &[])];
+    let mut first = run(&chain);
+    assert!(first.successor(at(1)).is_none());
+    first.apply(&stage_ended("synth", Outcome::Succeeded), at(1));
+    let second = first.successor(at(2)).unwrap();
+    assert_eq!((second.key.route.as_str(), second.state), ("main", RunState::Queued));
+    assert_ne!(second.id, first.id);
+    assert!(second.then.is_empty());
+    assert_eq!(first.again(at(3)).key.attempt, 2);
+}
+
+fn any_event() -> impl Strategy<Value = RunEvent> {
+    let outcome = prop_oneof![
+        3 => Just(Outcome::Succeeded),
+        1 => Just(Outcome::Failed("no".to_owned())),
+        1 => Just(Outcome::TimedOut(3)),
+        1 => Just(Outcome::Stopped),
+    ];
+    let stage = prop_oneof![Just("lint"), Just("test"), Just("other")];
+    let place = prop_oneof![Just("test"), Just("prod"), Just("other")];
+    let who = prop_oneof![Just("dana"), Just("eli"), Just("mallory")];
+    prop_oneof![
+        1 => Just(RunEvent::Started),
+        2 => stage.clone().prop_map(|stage| RunEvent::StageStarted { stage: stage.parse().unwrap() }),
+        4 => (stage, outcome.clone()).prop_map(|(stage, outcome)| stage_ended(stage, outcome)),
+        4 => place.clone().prop_map(gate),
+        4 => place.clone().prop_map(opened),
+        3 => (place.clone(), who).prop_map(|(place, who)| approved(place, who)),
+        1 => place.clone().prop_map(|place| RunEvent::Rejected { environment: place.parse().unwrap(), by: person("dana"), comment: String::new() }),
+        1 => place.clone().prop_map(|place| RunEvent::GateExpired { environment: place.parse().unwrap() }),
+        2 => place.clone().prop_map(|place| RunEvent::DeployStarted { environment: place.parse().unwrap() }),
+        4 => (place, outcome).prop_map(|(place, outcome)| deployed(place, outcome)),
+        1 => Just(RunEvent::Failed { why: "gone".to_owned() }),
+        1 => Just(superseded()),
+        1 => Just(RunEvent::StopAsked { stop: Stop::By(person("dana")) }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever comes, in whatever order and however often.
+    #[test]
+    fn what_always_holds(events in prop::collection::vec((any_event(), 0i64..400), 0..60)) {
+        let mut run = sample();
+        let mut now = 0;
+        for (event, later) in events {
+            now += later;
+            let before = run.clone();
+            match run.apply(&event, at(now)) {
+                Applied::Stale(_) => prop_assert_eq!(&run, &before, "a stale event changes nothing"),
+                Applied::Moved => prop_assert!(!before.state.is_terminal(), "a terminal run never moves"),
+            }
+            prop_assert_eq!(run.ended_at.is_some(), run.state.is_terminal());
+            if run.state.is_terminal() {
+                prop_assert!(run.deploy_under_way().is_none() || run.state != RunState::Superseded, "a newer push never stops a deploy");
+                prop_assert!(run.waiting_at().is_none(), "no gate waits behind the end");
+                prop_assert!(run.stages.iter().all(|stage| stage.work.state != WorkState::Running));
+                prop_assert!(run.environments.iter().all(|place| place.deploy.state != WorkState::Running));
+            }
+            if run.environments[1].gate.state == GateState::Open {
+                prop_assert!(!run.environments[1].gate.approvals.is_empty(), "prod opens only after a yes");
+            }
+            if run.state == RunState::Succeeded {
+                prop_assert!(run.environments.iter().all(|place| place.deploy.state == WorkState::Succeeded));
+            }
+        }
+    }
+
+    /// Two equal events in a row are one.
+    #[test]
+    fn doubled_events_are_stale(events in prop::collection::vec(any_event(), 0..40)) {
+        let mut run = sample();
+        for (second, event) in events.iter().enumerate() {
+            run.apply(event, at(second as i64));
+            prop_assert!(matches!(run.apply(event, at(second as i64)), Applied::Stale(_)));
+        }
+    }
+}
