@@ -1,2 +1,95 @@
-//! placeholder
-fn main() {}
+//! The command line: one enum, one match.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+mod check;
+mod client;
+mod decide;
+mod demo;
+mod explain;
+mod format;
+mod hook;
+mod logs;
+mod runs;
+mod serve;
+mod terminal;
+
+use format::Format;
+
+/// Sets the points for pushes: decides which pipeline a push takes and how far it travels, runs it, holds it at gates and tells
+/// the forge how it ended.
+#[derive(Parser)]
+#[command(name = "pointsman", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Start with `pointsman demo`: it needs nothing and shows everything.")]
+struct Cli {
+    /// How answers are written.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// The rule file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "pointsman.yaml", env = "POINTSMAN_RULES")]
+    rules: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the whole way in a temporary folder: real pushes, real stages, a gate that waits for you.
+    Demo(demo::Args),
+    /// Take webhooks, run pipelines, show the page.
+    Serve(serve::Args),
+    /// Check the rule file with its tests, or a buildspec.
+    Check(check::Args),
+    /// Say where a push would go, and why.
+    Explain(explain::Args),
+    /// List the runs of a service, or show one with its statuses.
+    Runs(runs::Args),
+    /// Print the log of a run's stages and deploys.
+    Logs(logs::Args),
+    /// Say yes at a gate.
+    Approve(decide::GateArgs),
+    /// Say no at a gate.
+    Reject(decide::GateArgs),
+    /// Stop a run.
+    Cancel(decide::RunArgs),
+    /// Run again what ended.
+    Retry(decide::RunArgs),
+    /// Start what the receipt of a `start: manual` route offers.
+    Start(decide::StartArgs),
+    /// Tell a service of pushes to a repository on this machine; called by its post-receive hook.
+    Hook(hook::Args),
+    /// Print a script that completes commands in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let Cli { format, rules, command } = Cli::parse();
+    let done = match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args, &rules),
+        Command::Check(args) => check::run(&args, &rules, format),
+        Command::Explain(args) => explain::run(&args, &rules, format),
+        Command::Runs(args) => runs::run(&args, format),
+        Command::Logs(args) => logs::run(&args),
+        Command::Approve(args) => decide::gate(&args, "approve", format),
+        Command::Reject(args) => decide::gate(&args, "reject", format),
+        Command::Cancel(args) => decide::run(&args, "cancel", format),
+        Command::Retry(args) => decide::run(&args, "retry", format),
+        Command::Start(args) => decide::start(&args, format),
+        Command::Hook(args) => hook::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "pointsman", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|trouble| {
+        terminal::complain(&trouble);
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,82 @@
+//! Brings every live run as far as it can go now.
+//!
+//! Level-triggered: it looks at where the runs stand, not at what happened, so it can be called at any time and any number of
+//! times; a lost event or wake only delays. It opens gates and closes those whose time is over.
+
+use router::pipeline::Concurrency;
+use router::run::{Run, RunEvent, RunState};
+
+use crate::app::App;
+use crate::engine::EngineError;
+use crate::observe::{Observed, observe};
+use crate::store::{RunFilter, StoreError};
+
+/// Looks at every live run, oldest first.
+///
+/// # Errors
+/// [`StoreError`]: what is left waits for the next time.
+pub async fn advance(app: &App) -> Result<(), StoreError> {
+    let live = app.store.runs(RunFilter::Live).await?;
+    for run in &live {
+        match run.state {
+            RunState::Queued if lane_is_free(run, &live) => start(app, run).await?,
+            RunState::Waiting => at_gate(app, run).await?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Carries on what the last process left: called once before anything else runs.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn resume(app: &App) -> Result<(), StoreError> {
+    for run in app.store.runs(RunFilter::Live).await? {
+        if run.state == RunState::Running {
+            tracing::info!(run.id = %run.id, "going on: {}", run.because);
+            start(app, &run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// With `queue`, an older run of the ref that is neither over nor at a gate holds the lane.
+fn lane_is_free(run: &Run, live: &[Run]) -> bool {
+    run.plan.concurrency != Concurrency::Queue
+        || !live.iter().take_while(|other| other.id != run.id).any(|other| {
+            other.key.repository == run.key.repository
+                && other.key.git_ref == run.key.git_ref
+                && other.state != RunState::Waiting
+        })
+}
+
+pub(crate) async fn start(app: &App, run: &Run) -> Result<(), StoreError> {
+    match app.engine.start(run).await {
+        Ok(()) => Ok(()),
+        Err(EngineError::Refused(why)) => {
+            observe(app, &run.id, &RunEvent::Failed { why }).await?;
+            Ok(())
+        }
+        Err(EngineError::Unavailable(why)) => {
+            tracing::warn!(run.id = %run.id, "the engine does not take it now: {why}");
+            Ok(())
+        }
+    }
+}
+
+async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
+    let Some((place, planned)) = run.waiting_at() else { return Ok(()) };
+    let environment = place.name.clone();
+    if place.gate.is_late(app.clock.now()) {
+        observe(app, &run.id, &RunEvent::GateExpired { environment }).await?;
+        return Ok(());
+    }
+    if place.gate.missing(planned.approval.as_ref()) > 0 {
+        return Ok(());
+    }
+    match observe(app, &run.id, &RunEvent::GateOpened { environment }).await? {
+        Observed::Moved(run) => start(app, &run).await,
+        Observed::Stale(_) | Observed::Busy(_) => Ok(()),
+    }
+}

@@ -1,0 +1,177 @@
+//! A durable delivery is decided, and what it starts is written with the decision, in one write.
+//!
+//! * Deliveries are decided in the order in which they came.
+//! * The same push, however often it is delivered, is the same run: see [`router::run::RunKey::id`].
+//! * Whatever the new run supersedes is stopped in the same write.
+
+use futures::future::join_all;
+use router::event::{ChangedFiles, Delivered, Event, Push};
+use router::id::DeliveryId;
+use router::rules::{Decision, Planned, Verdict};
+use router::run::{Applied, Run, RunEvent, Stop};
+
+use crate::app::App;
+use crate::change;
+use crate::observe::stop_ended;
+use crate::store::{Change, Commit, Committed, Decided, Delivery, RunFilter, StoreError};
+
+/// How many deliveries are taken from the store at once.
+const BATCH: usize = 256;
+
+/// Decides everything that waits. Returns how many that were.
+///
+/// # Errors
+/// [`StoreError`]: what is left waits for the next time.
+pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
+    let mut decided = 0;
+    loop {
+        let waiting = app.store.undecided(BATCH).await?;
+        if waiting.is_empty() {
+            return Ok(decided);
+        }
+        decided += waiting.len();
+        let mut quiet = Vec::new();
+        for delivery in waiting {
+            let (delivered, decision) = decide(app, &delivery).await;
+            match starts(&decision) {
+                Some(_) => begin(app, &delivery, delivered, decision).await?,
+                // Nothing starts, so the order among these is of no account: one flush serves them all.
+                None => quiet.push(app.store.commit(settle_only(&delivery, delivered, decision))),
+            }
+        }
+        for committed in join_all(quiet).await {
+            committed?;
+        }
+        app.wake.report.notify_one();
+    }
+}
+
+/// Starts the run that a receipt of a `start: manual` route offers.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn start_offered(
+    app: &App,
+    delivery: &DeliveryId,
+    push: &Push,
+    decision: &Decision,
+) -> Result<Option<Run>, StoreError> {
+    let Verdict::Start { chain, .. } = &decision.verdict else { return Ok(None) };
+    let Some(run) = Run::new(push, delivery, &decision.rules, chain, app.clock.now()) else { return Ok(None) };
+    write_start(app, push, run.clone(), None).await?;
+    app.store.run(&run.id).await
+}
+
+async fn decide(app: &App, delivery: &Delivery) -> (Delivered, Decision) {
+    let rules = app.rules.current();
+    let mut delivered = delivery.delivered.clone();
+    if let Event::Push(push) = &mut delivered.event {
+        look_up_files(app, &rules, push).await;
+    }
+    let decision = rules.decide(&delivered.event);
+    tracing::info!(
+        delivery.id = %delivered.id,
+        repo.name = delivered.event.repository().map(ToString::to_string),
+        verdict = ?decision.verdict_word(),
+        because = decision.because.join(", "),
+        "decided"
+    );
+    (delivered, decision)
+}
+
+/// Asks the forge for the changed files when the event could not say and a route wants to know. They may stay unknown.
+async fn look_up_files(app: &App, rules: &router::rules::Rules, push: &mut Push) {
+    if !matches!(push.changed, ChangedFiles::Unknown(_)) || !rules.needs_changed_files(push) {
+        return;
+    }
+    let Some(forge) = app.forges.get(&push.repository.forge) else { return };
+    match forge.changed_files(push).await {
+        Ok(changed) => push.changed = changed,
+        Err(trouble) => {
+            tracing::warn!(repo.name = %push.repository, "the changed files stay unknown: {trouble}");
+        }
+    }
+}
+
+fn starts(decision: &Decision) -> Option<&[Planned]> {
+    match &decision.verdict {
+        Verdict::Start { chain, manual: false, .. } => Some(chain),
+        Verdict::Start { manual: true, .. } | Verdict::Ignore { .. } | Verdict::Nothing { .. } | Verdict::Refused => {
+            None
+        }
+    }
+}
+
+fn settle_only(delivery: &Delivery, delivered: Delivered, decision: Decision) -> Change {
+    let owed = match (&delivered.event, &decision.verdict) {
+        (_, Verdict::Refused) => Vec::new(),
+        (Event::Push(push), _) => vec![commit_of(push)],
+        _ => Vec::new(),
+    };
+    let decided = Decided { forge: delivery.forge.clone(), delivered, decision, runs: Vec::new() };
+    Change { decided: Some(decided), owed, ..Change::default() }
+}
+
+async fn begin(
+    app: &App,
+    delivery: &Delivery,
+    delivered: Delivered,
+    decision: Decision,
+) -> Result<(), StoreError> {
+    let (Event::Push(push), Some(chain)) = (&delivered.event, starts(&decision)) else { return Ok(()) };
+    let push = push.clone();
+    let run = Run::new(&push, &delivered.id, &decision.rules, chain, app.clock.now());
+    let Some(run) = run else { return Ok(()) };
+    let runs = vec![run.id.clone()];
+    let decided = Decided { forge: delivery.forge.clone(), delivered, decision, runs };
+    write_start(app, &push, run, Some(decided)).await
+}
+
+/// Writes a new run with all that its start means, again and again until nobody wrote in between.
+async fn write_start(app: &App, push: &Push, run: Run, decided: Option<Decided>) -> Result<(), StoreError> {
+    loop {
+        let known = app.store.run(&run.id).await?.is_some();
+        let superseded = if known { Vec::new() } else { supersede(app, push, &run).await? };
+        let mut change = Change { decided: decided.clone(), owed: vec![commit_of(push)], ..Change::default() };
+        for old in &superseded {
+            change::save(&mut change, old.clone());
+        }
+        change.runs.push(run.clone());
+        match app.store.commit(change).await? {
+            Committed::Yes => {
+                superseded.iter().for_each(|old| stop_ended(app, old));
+                app.wake.advance.notify_one();
+                app.wake.report.notify_one();
+                return Ok(());
+            }
+            Committed::Conflict | Committed::Busy(_) => {}
+        }
+    }
+}
+
+/// The older runs of the ref as they are once this push has taken their place.
+async fn supersede(app: &App, push: &Push, run: &Run) -> Result<Vec<Run>, StoreError> {
+    if run.plan.concurrency != router::pipeline::Concurrency::Latest {
+        return Ok(Vec::new());
+    }
+    let filter = RunFilter::LiveOnRef(push.repository.clone(), push.git_ref.clone());
+    let now = app.clock.now();
+    let stop = RunEvent::StopAsked { stop: Stop::SupersededBy(push.commit.clone()) };
+    let mut moved = Vec::new();
+    for mut old in app.store.runs(filter).await? {
+        let same_push = old.key.commit == push.commit && old.key.before == push.before;
+        if !same_push && old.apply(&stop, now) == Applied::Moved {
+            moved.push(old);
+        }
+    }
+    Ok(moved)
+}
+
+/// The commit a push is about.
+fn commit_of(push: &Push) -> Commit {
+    Commit {
+        repository: push.repository.clone(),
+        git_ref: push.git_ref.clone(),
+        commit: push.commit.clone(),
+    }
+}
