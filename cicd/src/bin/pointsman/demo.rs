@@ -1,0 +1,155 @@
+//! `demo`: the whole way in a temporary folder. Real repositories, real pushes, real stages, a real page.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use cicd::app::App;
+use cicd::clock::SystemClock;
+use cicd::config::{ForgeSettings, Settings};
+use cicd::service::Service;
+use console::style;
+use router::id::ForgeKind;
+use router::secret::Secret;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::terminal::say;
+
+mod ending;
+mod repository;
+mod show;
+mod story;
+
+/// How the demo goes.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Say yes at the gates without asking, wait until every run is final, print each commit's statuses and end.
+    #[arg(long)]
+    once: bool,
+    /// Print what the stages write, too.
+    #[arg(long)]
+    logs: bool,
+    /// The page's address; another free port when this one is taken.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8700")]
+    listen: std::net::SocketAddr,
+}
+
+/// How long `--once` waits for the last run.
+const ONCE_WITHIN: Duration = Duration::from_secs(300);
+
+/// The demo's folders. Dropping it removes everything.
+struct Stage {
+    root: TempDir,
+    secret: Secret,
+}
+
+impl Stage {
+    fn new() -> anyhow::Result<Self> {
+        let root = tempfile::Builder::new().prefix("pointsman-demo-").tempdir()?;
+        for folder in ["repositories", "environments", "data"] {
+            std::fs::create_dir(root.path().join(folder))?;
+        }
+        let mut bytes = [0u8; 32];
+        getrandom::fill(&mut bytes).context("no random numbers")?;
+        let secret = hex::encode(bytes);
+        std::fs::write(root.path().join("secret"), &secret)?;
+        Ok(Self { root, secret: Secret::new(secret) })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The rule file of this repository, with the demo's own folder for environments.
+    fn write_rules(&self) -> anyhow::Result<PathBuf> {
+        let text = include_str!("../../../../pointsman.yaml");
+        let place = self.path("environments");
+        let text = text.replace("DEPLOY_TO: /srv/environments", &format!("DEPLOY_TO: {}", place.display()));
+        let path = self.path("pointsman.yaml");
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn settings(&self, args: &Args) -> anyhow::Result<Settings> {
+        let forge = ForgeSettings {
+            root: Some(self.path("repositories")),
+            webhook_secrets: vec![self.secret.clone()],
+            ..ForgeSettings::of(ForgeKind::Local)
+        };
+        Ok(Settings {
+            listen: args.listen,
+            rules: self.write_rules()?,
+            data: self.path("data"),
+            forges: vec![forge],
+            ..Settings::default()
+        })
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let stage = Stage::new()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(play(args, &stage));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    let left = stage.root.path().to_owned();
+    stage.root.close().with_context(|| format!("{} could not be removed", left.display()))?;
+    ended
+}
+
+async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
+    let stop = CancellationToken::new();
+    let settings = stage.settings(args)?;
+    let service = match Service::open(settings.clone(), Arc::new(SystemClock), &stop).await {
+        Err(trouble) if cicd::service::is_port_taken(&trouble) => {
+            let any = std::net::SocketAddr::new(settings.listen.ip(), 0);
+            Service::open(Settings { listen: any, ..settings }, Arc::new(SystemClock), &stop).await?
+        }
+        opened => opened?,
+    };
+    let app = Arc::clone(&service.app);
+    let serving = tokio::spawn(service.run());
+    greet(&app, stage, args.once);
+
+    let show = tokio::spawn(show::show(Arc::clone(&app), args.logs, args.once, stop.clone()));
+    let ended = tokio::select! {
+        ended = perform(args, stage, &app) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+    };
+    stop.cancel();
+    show.await?;
+    serving.await??;
+    ended
+}
+
+fn greet(app: &App, stage: &Stage, once: bool) {
+    say(format!("{}  {}", style("The page:").bold(), style(&app.base_url).cyan().underlined()));
+    say(format!("Everything is under {} and goes when this ends{}.", stage.root.path().display(), if once { "" } else { " (Ctrl-C)" }));
+    say("");
+}
+
+async fn perform(args: &Args, stage: &Stage, app: &App) -> anyhow::Result<ExitCode> {
+    let repository = repository::make(stage, &app.base_url).await?;
+    let pushed = story::push_all(&repository).await?;
+    if !args.once {
+        say(style("Two gates into prod will wait for you: open them on the page or as shown below.").dim());
+        std::future::pending::<()>().await;
+    }
+    tokio::time::timeout(ONCE_WITHIN, ending::everything_final(app, &pushed))
+        .await
+        .map_err(|_| anyhow::anyhow!("not every run was final after {} s", ONCE_WITHIN.as_secs()))??;
+    if ending::tell(app, &pushed, &stage.path("environments")).await? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("the pushes did not go where the demo's rule file says")
+}
+
+/// This program, as a person here would call it.
+fn myself() -> String {
+    let Ok(exe) = std::env::current_exe() else { return "pointsman".to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = exe.strip_prefix(&here).map(Path::to_owned).unwrap_or(exe);
+    shown.display().to_string()
+}

@@ -1,0 +1,91 @@
+//! `serve`: a service that stays.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cicd::clock::SystemClock;
+use cicd::config::{Flags, Settings};
+use cicd::service::Service;
+use console::style;
+use tokio_util::sync::CancellationToken;
+
+use crate::terminal::{plain, say};
+
+/// Flags; each has a variable and a line in the settings file too, see docs/configuration.md.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen. Other than loopback only with `[auth]` configured.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The folder for the database, logs, artifacts and caches.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// What runs pipelines.
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// The public address, for links in statuses.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// The settings file.
+    #[arg(long, value_name = "FILE", env = "POINTSMAN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print what the stages write, too.
+    #[arg(long)]
+    logs: bool,
+}
+
+pub(crate) fn run(args: &Args, rules: &Path) -> anyhow::Result<ExitCode> {
+    let Args { listen, data, engine, base_url, config, logs } = args;
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(console::user_attended_stderr())
+        .init();
+    let flags = Flags {
+        listen: *listen,
+        rules: Some(rules.to_owned()),
+        data: data.clone(),
+        engine: engine.clone(),
+        base_url: base_url.clone(),
+        config: config.clone(),
+    };
+    let settings = Settings::load(&flags)?;
+    tokio::runtime::Runtime::new()?.block_on(serve(settings, *logs))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(settings: Settings, logs: bool) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let service = Service::open(settings, Arc::new(SystemClock), &stop).await?;
+    say(format!("listening at {}", service.app.base_url));
+    if logs {
+        let mut lines = service.app.logs.listen();
+        tokio::spawn(async move {
+            while let Ok(line) = lines.recv().await {
+                say(format!("{} {}", style(format!("{} {}", line.run, line.step)).dim(), plain(&line.line)));
+            }
+        });
+    }
+    let ended = stop.clone();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping: requests are finished, runs are left to be resumed");
+        ended.cancel();
+    });
+    service.run().await
+}
+
+/// Ctrl-C, or the signal a service manager sends.
+async fn wait_for_signal() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
+        }
+        Err(_) => {
+            let _interrupted = tokio::signal::ctrl_c().await;
+        }
+    }
+}
