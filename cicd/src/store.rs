@@ -56,24 +56,27 @@ pub enum Remembered {
     Seen,
 }
 
-/// One atomic write.
+/// One atomic write. Its parts are done in this order: runs, releases, claims, owed, decided.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// The delivery that is decided by this write.
     pub decided: Option<Decided>,
     /// Runs to write. A run of version 0 is new, and when its id exists already nothing is written for it (the same push
-    /// came twice) except that its deliveries are added to the existing run; any other must have the version that was
-    /// read. Each is saved with its version counted one up.
+    /// came twice) except that its deliveries are added to the existing run, and the rest of the change holds; any other
+    /// must have the version that was read. Each is saved with its version counted one up, and so is an existing run that
+    /// learned of a delivery.
     pub runs: Vec<Run>,
-    /// Environments to take: each must be free or held by the same run.
+    /// Environments to take: each must be free or held by the same run, after the releases of this change.
     pub claims: Vec<Claim>,
     /// Environments to give back; those not held by that run are left alone.
     pub releases: Vec<Claim>,
-    /// Commits whose statuses must be compared with the forge's.
+    /// Commits whose statuses must be compared with the forge's: due at once, unless telling it failed last and is to be
+    /// tried again later.
     pub owed: Vec<Commit>,
 }
 
-/// A delivery and what was decided about it.
+/// A delivery and what was decided about it. Decided again, the newer decision replaces the older. A delivery that was
+/// never remembered cannot be decided: that is [`StoreError::Corrupt`].
 #[derive(Debug, Clone)]
 pub struct Decided {
     /// The forge that sent it.
@@ -128,7 +131,8 @@ pub enum RunFilter {
     LiveOnRef(Repository, GitRef),
     /// The runs for a commit under a ref, oldest first.
     OfCommit(Commit),
-    /// The newest runs, newest first, at most so many, older than the given one when there is one.
+    /// The newest runs, newest first, at most so many, older than the given one when there is one (nothing is older than
+    /// one that does not exist).
     Recent(usize, Option<RunId>),
 }
 
@@ -137,7 +141,7 @@ pub enum RunFilter {
 pub struct Owed {
     /// Which.
     pub commit: Commit,
-    /// Counts what has been owed for it; settling an older count leaves the newer debt.
+    /// Counts what has been owed for it, and never starts again; settling an older count leaves the newer debt.
     pub version: u64,
     /// How often telling it failed in a row.
     pub failures: u32,
@@ -148,14 +152,14 @@ pub struct Owed {
 /// How a debt was settled.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
-    /// The forge knows everything.
+    /// The forge knows everything that was owed up to this count; failures are counted from none again.
     Paid,
-    /// Not everything; try again then. The reason is kept for the page.
+    /// Not everything; try again then, whatever has become owed in between. The reason is kept for the page.
     Later(Timestamp, String),
 }
 
 /// Why the store could not.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// It may work again in a moment: the disk is full, the file is locked, the service is throttled.
     #[error("the store cannot answer now: {0}")]
@@ -168,7 +172,8 @@ pub enum StoreError {
 /// The memory of the service.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Makes a delivery durable. Its key is (forge, id).
+    /// Makes a delivery durable. Its key is (forge, id). One that was seen before keeps what it said first; only how often
+    /// it came is counted, durably too.
     async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError>;
 
     /// Writes a change, all or nothing.
@@ -177,13 +182,14 @@ pub trait Store: Send + Sync + 'static {
     /// Deliveries that nothing has been decided about, oldest first.
     async fn undecided(&self, most: usize) -> Result<Vec<Delivery>, StoreError>;
 
-    /// One delivery by its id, whatever its forge.
+    /// One delivery by its id, whatever its forge; the newest when several forges used it.
     async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
 
-    /// The newest deliveries, newest first, older than the given one when there is one.
+    /// The newest deliveries, newest first, older than the given one when there is one (nothing is older than one that does
+    /// not exist).
     async fn deliveries(&self, most: usize, before: Option<&DeliveryId>) -> Result<Vec<DeliveryRecord>, StoreError>;
 
-    /// The newest delivery that was decided for a commit under a ref.
+    /// The newest delivery, by its arrival, of the pushes of a commit under a ref that have been decided.
     async fn decision_for(&self, commit: &Commit) -> Result<Option<DeliveryRecord>, StoreError>;
 
     /// One run.
@@ -198,6 +204,6 @@ pub trait Store: Send + Sync + 'static {
     /// Writes what the forge was told (one per context, replacing what was told before) and how the debt stands.
     async fn settle(&self, owed: &Owed, told: &[Status], settled: Settled) -> Result<(), StoreError>;
 
-    /// Whether it can be written to.
+    /// Whether it can be written to; it tries.
     async fn ready(&self) -> Result<(), StoreError>;
 }

@@ -1,1 +1,156 @@
-//! placeholder
+//! The store of an embedded service: one SQLite file.
+//!
+//! * Writes go through one thread that commits what waits together: see `writer`.
+//! * Reads use connections of their own and never wait for a write.
+//! * The file belongs to one process at a time: see `folder`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use router::id::{DeliveryId, RunId};
+use router::run::Run;
+use router::status::Status;
+use rusqlite::Connection;
+
+use self::folder::Folder;
+use self::readers::Readers;
+use self::writer::{Writer, whole};
+use super::{
+    Change, Commit, Committed, Delivery, DeliveryRecord, Owed, Remembered, RunFilter, Settled, Store, StoreError,
+};
+use crate::clock::Clock;
+
+mod change;
+mod checkpoint;
+mod columns;
+mod debts;
+mod deliveries;
+mod error;
+mod folder;
+mod readers;
+mod runs;
+mod schema;
+mod writer;
+
+/// How long a connection waits for a lock that another program holds (a backup, a curious person).
+const BUSY: Duration = Duration::from_secs(5);
+/// Prepared statements that a connection keeps; more than there are.
+const STATEMENTS: usize = 64;
+
+/// The memory of an embedded service, in one folder.
+pub struct SqliteStore {
+    // Fields are dropped in their order: the writer finishes first, the folder is free last.
+    writer: Writer,
+    readers: Readers,
+    clock: Arc<dyn Clock>,
+    _folder: Folder,
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, making both when they are missing, and brings an older one forward. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the folder cannot be written to, another process serves it, or a newer Pointsman
+    /// wrote it; [`StoreError::Corrupt`] when its database is none.
+    pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let folder = Folder::take(folder)?;
+        let mut connection = connect(&folder)?;
+        schema::migrate(&mut connection)?;
+        let readers = Readers::open(&folder.database())?;
+        let written = checkpoint::spawn(connect(&folder)?, folder.wal())?;
+        Ok(Self { writer: Writer::spawn(connection, written)?, readers, clock, _folder: folder })
+    }
+}
+
+/// A connection that writes: durable with every commit, checkpoints left to `checkpoint`.
+fn connect(folder: &Folder) -> Result<Connection, StoreError> {
+    let connection = Connection::open(folder.database())?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Only a new database takes it. A webhook's body then fills one page beside its row, not three.
+    connection.pragma_update(None, "page_size", 8192)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable(format!(
+            "the data folder's file system allows no write-ahead log (journal mode {mode}); choose a folder on a local disk"
+        )));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // A log that starts again is cut below a checkpoint's step, so its length says how much of it is in use.
+    connection.pragma_update(None, "journal_size_limit", checkpoint::STEP_BYTES / 2)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError> {
+        let new = deliveries::NewDelivery::of(delivery)?;
+        self.writer.ask(move |connection| new.remember(connection)).await
+    }
+
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        let now = self.clock.now();
+        self.writer
+            .ask(move |connection| {
+                whole(connection, |done| *done == Committed::Yes, |c| change::commit(c, &change, now))
+            })
+            .await
+    }
+
+    async fn undecided(&self, most: usize) -> Result<Vec<Delivery>, StoreError> {
+        self.readers.ask(move |connection| deliveries::undecided(connection, most)).await
+    }
+
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
+        let id = id.clone();
+        self.readers.ask(move |connection| deliveries::one(connection, &id)).await
+    }
+
+    async fn deliveries(&self, most: usize, before: Option<&DeliveryId>) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let before = before.cloned();
+        self.readers.ask(move |connection| deliveries::page(connection, most, before.as_ref())).await
+    }
+
+    async fn decision_for(&self, commit: &Commit) -> Result<Option<DeliveryRecord>, StoreError> {
+        let commit = commit.clone();
+        self.readers.ask(move |connection| deliveries::of_commit(connection, &commit)).await
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let id = id.clone();
+        self.readers.ask(move |connection| runs::one(connection, &id)).await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
+        self.readers.ask(move |connection| runs::several(connection, &filter)).await
+    }
+
+    async fn owed(&self, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError> {
+        self.readers.ask(move |connection| debts::due(connection, now, most)).await
+    }
+
+    async fn settle(&self, owed: &Owed, told: &[Status], settled: Settled) -> Result<(), StoreError> {
+        let (owed, told) = (owed.clone(), told.to_vec());
+        self.writer
+            .ask(move |connection| whole(connection, |()| true, |c| debts::settle(c, &owed, &told, &settled)))
+            .await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let now = columns::nanoseconds(self.clock.now());
+        self.writer
+            .ask(move |connection| {
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO heartbeat (only, at) VALUES (1, ?)")?
+                    .execute([now])?;
+                Ok(())
+            })
+            .await
+    }
+}

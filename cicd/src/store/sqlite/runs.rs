@@ -1,0 +1,113 @@
+//! Runs, each under the version that was read.
+
+use router::id::RunId;
+use router::run::Run;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params};
+
+use super::columns::{CommitKey, repository};
+use super::deliveries::limit;
+use crate::store::{RunFilter, StoreError};
+
+/// Writes a run, its version counted one up. False when somebody else wrote it in between.
+pub(super) fn save(connection: &Connection, run: &Run) -> Result<bool, StoreError> {
+    if run.version > 0 {
+        return update(connection, run, run.version);
+    }
+    match one(connection, &run.id)? {
+        None => insert(connection, run).map(|()| true),
+        Some(existing) => add_deliveries(connection, existing, run),
+    }
+}
+
+/// The same push came twice: the run that exists learns of the deliveries, under a new version, because whoever has read
+/// the old one would write them away.
+fn add_deliveries(connection: &Connection, mut existing: Run, new: &Run) -> Result<bool, StoreError> {
+    let unknown: Vec<_> = new.deliveries.iter().filter(|id| !existing.deliveries.contains(id)).cloned().collect();
+    if unknown.is_empty() {
+        return Ok(true);
+    }
+    existing.deliveries.extend(unknown);
+    let version = existing.version;
+    update(connection, &existing, version)
+}
+
+fn insert(connection: &Connection, run: &Run) -> Result<(), StoreError> {
+    let written = Run { version: 1, ..run.clone() };
+    connection
+        .prepare_cached(
+            "INSERT INTO runs (id, repository, git_ref, commit_id, state, live, version, run) \
+             VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+        )?
+        .execute(params![
+            run.id.as_str(),
+            repository(&run.key.repository),
+            run.key.git_ref.to_string(),
+            run.key.commit.as_str(),
+            run.state.as_str(),
+            !run.state.is_terminal(),
+            serde_json::to_string(&written)?,
+        ])?;
+    Ok(())
+}
+
+fn update(connection: &Connection, run: &Run, read: u64) -> Result<bool, StoreError> {
+    let written = Run { version: read + 1, ..run.clone() };
+    let changed = connection
+        .prepare_cached("UPDATE runs SET state = ?, live = ?, version = ?, run = ? WHERE id = ? AND version = ?")?
+        .execute(params![
+            run.state.as_str(),
+            !run.state.is_terminal(),
+            count(read + 1)?,
+            serde_json::to_string(&written)?,
+            run.id.as_str(),
+            count(read)?,
+        ])?;
+    Ok(changed == 1)
+}
+
+/// A count as SQLite keeps it.
+pub(super) fn count(of: u64) -> Result<i64, StoreError> {
+    i64::try_from(of).map_err(|_| StoreError::Corrupt(format!("nothing is counted to {of}")))
+}
+
+/// One run.
+pub(super) fn one(connection: &Connection, id: &RunId) -> Result<Option<Run>, StoreError> {
+    let json: Option<String> = connection
+        .prepare_cached("SELECT run FROM runs WHERE id = ?")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    json.map(|json| Ok(serde_json::from_str(&json)?)).transpose()
+}
+
+/// Several runs.
+pub(super) fn several(connection: &Connection, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
+    let select = |which: &str| connection.prepare_cached(&format!("SELECT run FROM runs {which}"));
+    match filter {
+        RunFilter::Live => read(select("WHERE live = 1 ORDER BY seq")?, []),
+        RunFilter::LiveOnRef(of, git_ref) => read(
+            select("WHERE live = 1 AND repository = ? AND git_ref = ? ORDER BY seq")?,
+            [repository(of), git_ref.to_string()],
+        ),
+        RunFilter::OfCommit(commit) => {
+            let key = CommitKey::from(commit);
+            read(
+                select("WHERE commit_id = ? AND git_ref = ? AND repository = ? ORDER BY seq")?,
+                [key.commit_id, key.git_ref, key.repository],
+            )
+        }
+        RunFilter::Recent(most, None) => read(select("ORDER BY seq DESC LIMIT ?")?, [limit(*most)]),
+        RunFilter::Recent(most, Some(before)) => read(
+            select("WHERE seq < (SELECT seq FROM runs WHERE id = ?) ORDER BY seq DESC LIMIT ?")?,
+            params![before.as_str(), limit(*most)],
+        ),
+    }
+}
+
+fn read(mut statement: CachedStatement<'_>, of: impl Params) -> Result<Vec<Run>, StoreError> {
+    let mut rows = statement.query(of)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(serde_json::from_str(&row.get::<_, String>(0)?)?);
+    }
+    Ok(found)
+}

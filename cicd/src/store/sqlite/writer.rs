@@ -1,0 +1,114 @@
+//! The one writer: group commit.
+//!
+//! Jobs wait in a bounded queue. One thread takes everything that waits, does it in one transaction, makes that durable
+//! with one flush, and only then answers. The more callers wait, the more of them share a flush.
+
+use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+
+/// Jobs that may wait; the next caller waits for a place.
+const QUEUE_MAX: usize = 1024;
+/// Jobs in one transaction.
+const BATCH_MAX: usize = 256;
+
+/// Does its writing, unless the batch is lost already, and hands back how to answer once the batch's fate is known.
+type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Answer + Send>;
+/// Called with the reason when nothing of the batch holds.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// The write connection's thread. Dropped, it finishes what waits and ends.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Takes the write connection over. `written` is told after each batch.
+    pub(super) fn spawn(connection: Connection, written: SyncSender<()>) -> Result<Self, StoreError> {
+        let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || write(&connection, waiting, &written))
+            .map_err(|error| StoreError::Unavailable(format!("cannot start the writer: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does `work` in the next batch. Work that writes with more than one statement wraps itself in [`whole`]; an error of
+    /// its own must leave nothing written, because the rest of the batch holds nevertheless.
+    pub(super) async fn ask<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let outcome = connection.and_then(work);
+            Box::new(move |batch: Result<(), StoreError>| {
+                let _caller_left = answer.send(batch.and(outcome));
+            })
+        });
+        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+        self.jobs.as_ref().ok_or_else(gone)?.send(job).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// All of `work` or nothing: what it wrote is taken back when it fails or does not want it.
+pub(super) fn whole<T>(
+    connection: &Connection,
+    keep: impl FnOnce(&T) -> bool,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    run(connection, "SAVEPOINT job")?;
+    let outcome = work(connection);
+    if !outcome.as_ref().is_ok_and(keep) {
+        run(connection, "ROLLBACK TO job")?;
+    }
+    run(connection, "RELEASE job")?;
+    outcome
+}
+
+fn write(connection: &Connection, mut waiting: mpsc::Receiver<Job>, written: &SyncSender<()>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    let mut answers = Vec::with_capacity(BATCH_MAX);
+    while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        let held = write_batch(connection, &mut batch, &mut answers);
+        for answer in answers.drain(..) {
+            answer(held.clone());
+        }
+        let _told_already = written.try_send(());
+    }
+}
+
+/// One transaction. A full disk ends it from within; what follows would then be written by itself, so it is not done.
+fn write_batch(connection: &Connection, batch: &mut Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+    let begun = run(connection, "BEGIN IMMEDIATE");
+    answers.extend(batch.drain(..).map(|job| {
+        let lost = || StoreError::Unavailable("the write was given up".to_owned());
+        job(if connection.is_autocommit() { Err(lost()) } else { Ok(connection) })
+    }));
+    let held = begun.and_then(|()| run(connection, "COMMIT"));
+    if held.is_err() && !connection.is_autocommit() {
+        let _over_already = run(connection, "ROLLBACK");
+    }
+    held
+}
+
+fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! What every implementation of a trait must do.
+
+mod samples;
+mod store;
