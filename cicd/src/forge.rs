@@ -1,4 +1,7 @@
 //! Tells a forge, and asks it.
+//!
+//! Every call is made once and comes back within [`ANSWER_WITHIN`]: nothing here sleeps or tries again, because a wait that
+//! a forge asks for must outlive this process. No text that comes out of here holds a token.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +17,17 @@ use crate::store::Commit;
 pub mod github;
 pub mod gitlab;
 pub mod local;
+mod refusal;
+mod words;
+
+/// A forge that takes longer is treated as one that cannot be reached.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// A forge that cannot even be connected to is not waited for that long.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How we introduce ourselves.
+const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"));
 
 /// What a forge did with a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +46,28 @@ pub struct TryLater {
     pub why: String,
     /// How long it asked to be left alone, when it did.
     pub wait: Option<Duration>,
+    /// After so many failures in a row this is no longer "later" but "never": a forge that does not know a commit yet and
+    /// one that has lost it say the same words. None when only a cure outside ends it.
+    pub gives_up_after: Option<u32>,
+}
+
+impl TryLater {
+    /// It may work in a moment.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), wait: None, gives_up_after: None }
+    }
+
+    /// Not before so long.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
+    }
+
+    /// Not more often than this in a row.
+    #[must_use]
+    pub fn at_most(self, failures: u32) -> Self {
+        Self { gives_up_after: Some(failures), ..self }
+    }
 }
 
 /// One forge. Calls are made once: trying again is the outbox's business.
@@ -41,7 +77,7 @@ pub trait Forge: Send + Sync + 'static {
     async fn set_status(&self, commit: &Commit, status: &Status) -> Result<Told, TryLater>;
 
     /// The files that a push changed, when its event could not say. What cannot be known for certain (a new branch, a list
-    /// at the forge's limit, rewritten history) is [`ChangedFiles::Unknown`], not an error.
+    /// at the forge's limit, rewritten history, a token that may not) is [`ChangedFiles::Unknown`], not an error.
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater>;
 
     /// Where git fetches a repository from, and the `Authorization` header it needs, if any.

@@ -1,1 +1,231 @@
-//! placeholder
+//! GitHub and GitHub Enterprise Server.
+//!
+//! octocrab carries the requests; the answers are read by structures of our own, because its models refuse an answer for
+//! the lack of fields that we do not need, and a status that GitHub took must not be sent again for that.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use octocrab::Octocrab;
+use router::event::{ChangedFiles, Push};
+use router::id::{CommitId, Repository};
+use router::secret::Secret;
+use router::status::{DESCRIPTION_MAX, Status, StatusState};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use url::Url;
+
+use super::refusal::Refusal;
+use super::words::{at_most_chars, header_token};
+use super::{ANSWER_WITHIN, CONNECT_WITHIN, CloneFrom, Forge, Told, TryLater, USER_AGENT};
+use crate::store::Commit;
+
+mod refused;
+
+/// GitHub names at most so many files of a comparison and says nothing of the rest.
+const FILES_MAX: usize = 300;
+
+/// How to reach one GitHub.
+pub struct GithubSettings {
+    /// The API's address; none for github.com. `https://ghe.example.com/api/v3` for a server of one's own.
+    pub api_url: Option<Url>,
+    /// Where repositories are cloned from; none when that follows from the API's address.
+    pub web_url: Option<Url>,
+    /// A token that may write commit statuses and read contents.
+    pub token: Secret,
+}
+
+/// One GitHub.
+pub struct Github {
+    crab: Octocrab,
+    web_url: String,
+    token: Secret,
+}
+
+impl Github {
+    /// A client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the token or an address cannot be used, or outside a tokio runtime, where octocrab would panic.
+    pub fn new(settings: GithubSettings) -> anyhow::Result<Self> {
+        let GithubSettings { api_url, web_url, token } = settings;
+        tokio::runtime::Handle::try_current().context("the GitHub client needs a running runtime")?;
+        let mut builder = Octocrab::builder()
+            .personal_token(header_token(&token).context("the GitHub token cannot be used")?)
+            .add_header(http_header("user-agent"), USER_AGENT.to_owned())
+            .set_connect_timeout(Some(CONNECT_WITHIN))
+            .set_read_timeout(Some(ANSWER_WITHIN))
+            .set_write_timeout(Some(ANSWER_WITHIN));
+        if let Some(api_url) = &api_url {
+            builder = builder.base_uri(api_url.as_str()).context("the GitHub API's address cannot be used")?;
+        }
+        let crab = builder.build().context("the GitHub client cannot be made")?;
+        let web_url = web_url.unwrap_or_else(|| web_of(api_url.as_ref()));
+        Ok(Self { crab, web_url: web_url.as_str().trim_end_matches('/').to_owned(), token })
+    }
+
+    async fn post(&self, route: String, body: &Value) -> octocrab::Result<()> {
+        let answer = self.crab._post(route, Some(body)).await?;
+        octocrab::map_github_error(answer).await.map(drop)
+    }
+
+    /// The compare API takes commits by their ids only: octocrab does not escape a branch's name.
+    async fn compare(&self, push: &Push, before: &CommitId) -> octocrab::Result<Comparison> {
+        let Push { repository, commit, .. } = push;
+        // The files come with the first page of commits, however short that is.
+        let route = format!("/repos/{}/compare/{before}...{commit}?per_page=1", repository.path);
+        self.crab.get(route, None::<&()>).await
+    }
+
+    /// One call, answered in time or counted as unreachable.
+    async fn in_time<T>(&self, call: impl Future<Output = octocrab::Result<T>>) -> Result<T, Refusal> {
+        match timeout(ANSWER_WITHIN, call).await {
+            Ok(answer) => answer.map_err(|error| refused::read(&error, &self.token)),
+            Err(_elapsed) => Err(Refusal::Later(TryLater::new("GitHub took too long to answer"))),
+        }
+    }
+}
+
+#[async_trait]
+impl Forge for Github {
+    async fn set_status(&self, commit: &Commit, status: &Status) -> Result<Told, TryLater> {
+        let route = format!("/repos/{}/statuses/{}", commit.repository.path, commit.commit);
+        let mut body = json!({
+            "state": state(status.state),
+            "context": status.context,
+            "description": at_most_chars(&status.description, DESCRIPTION_MAX),
+        });
+        if !status.url.is_empty() {
+            body["target_url"] = json!(status.url);
+        }
+        match self.in_time(self.post(route, &body)).await {
+            Ok(()) => Ok(Told::Shown),
+            Err(refusal) => refusal.told(),
+        }
+    }
+
+    async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        let before = match &push.before {
+            None => return Ok(ChangedFiles::Unknown("it is new, so there is nothing to compare it with".to_owned())),
+            Some(_) if push.forced => return Ok(ChangedFiles::Unknown("history was rewritten".to_owned())),
+            Some(before) => before,
+        };
+        match self.in_time(self.compare(push, before)).await {
+            Ok(comparison) => Ok(comparison.files()),
+            Err(refusal) => refusal.files(),
+        }
+    }
+
+    fn clone_from(&self, repository: &Repository) -> Option<CloneFrom> {
+        let mut pair = b"x-access-token:".to_vec();
+        pair.extend_from_slice(self.token.expose());
+        let authorization = format!("Basic {}", BASE64_STANDARD.encode(pair));
+        Some(CloneFrom {
+            url: format!("{}/{}.git", self.web_url, repository.path),
+            authorization: Some(Secret::new(authorization)),
+        })
+    }
+}
+
+/// GitHub has no "running": it shows that as pending, and what ended without a result as an error.
+fn state(state: StatusState) -> &'static str {
+    match state {
+        StatusState::Pending | StatusState::Running => "pending",
+        StatusState::Success => "success",
+        StatusState::Failure => "failure",
+        StatusState::Stopped => "error",
+    }
+}
+
+/// `https://api.github.com` -> `https://github.com`, `https://ghe.example.com/api/v3` -> `https://ghe.example.com`.
+fn web_of(api_url: Option<&Url>) -> Url {
+    let Some(api_url) = api_url else {
+        return Url::parse("https://github.com").expect("github.com has an address");
+    };
+    let mut web = api_url.clone();
+    let path = api_url.path().trim_end_matches('/').trim_end_matches("/api/v3").to_owned();
+    web.set_path(&path);
+    if let Some(host) = api_url.host_str().and_then(|host| host.strip_prefix("api.")) {
+        web.set_host(Some(host)).expect("what follows `api.` in a host is a host");
+    }
+    web
+}
+
+fn http_header(name: &'static str) -> axum::http::HeaderName {
+    axum::http::HeaderName::from_static(name)
+}
+
+/// What we read of a comparison.
+#[derive(Deserialize)]
+struct Comparison {
+    status: String,
+    #[serde(default)]
+    files: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    filename: String,
+    /// A file that was moved changed in both places.
+    previous_filename: Option<String>,
+}
+
+impl Comparison {
+    fn files(self) -> ChangedFiles {
+        // The comparison starts at the newest common commit; only when that is the old one does it show the whole push.
+        if !matches!(self.status.as_str(), "ahead" | "identical") {
+            return ChangedFiles::Unknown("history was rewritten".to_owned());
+        }
+        if self.files.len() >= FILES_MAX {
+            return ChangedFiles::Unknown(format!("GitHub lists at most {FILES_MAX} changed files"));
+        }
+        let both_places = |file: File| [Some(file.filename), file.previous_filename];
+        ChangedFiles::Known(self.files.into_iter().flat_map(both_places).flatten().collect::<BTreeSet<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web(api: &str) -> String {
+        web_of(Some(&Url::parse(api).unwrap())).to_string()
+    }
+
+    #[test]
+    fn the_place_to_clone_from_follows_from_the_api() {
+        assert_eq!(web_of(None).as_str(), "https://github.com/");
+        assert_eq!(web("https://api.github.com"), "https://github.com/");
+        assert_eq!(web("https://ghe.example.com/api/v3/"), "https://ghe.example.com/");
+        assert_eq!(web("https://api.acme.ghe.com"), "https://acme.ghe.com/");
+        assert_eq!(web("http://127.0.0.1:8080/git/api/v3"), "http://127.0.0.1:8080/git");
+    }
+
+    #[test]
+    fn a_moved_file_changed_in_both_places() {
+        let moved = File { filename: "new.rs".to_owned(), previous_filename: Some("old.rs".to_owned()) };
+        let comparison = Comparison { status: "ahead".to_owned(), files: vec![moved] };
+        assert_eq!(comparison.files(), ChangedFiles::known(["new.rs", "old.rs"]));
+    }
+
+    #[test]
+    fn a_list_at_the_limit_and_a_rewritten_history_are_not_known() {
+        let file = |n: usize| File { filename: format!("{n}"), previous_filename: None };
+        let full = Comparison { status: "ahead".to_owned(), files: (0..FILES_MAX).map(file).collect() };
+        assert!(matches!(full.files(), ChangedFiles::Unknown(_)));
+        for status in ["diverged", "behind"] {
+            let rewritten = Comparison { status: status.to_owned(), files: vec![file(1)] };
+            assert!(matches!(rewritten.files(), ChangedFiles::Unknown(_)));
+        }
+    }
+
+    #[test]
+    fn a_client_outside_a_runtime_is_an_error_and_no_panic() {
+        let settings = GithubSettings { api_url: None, web_url: None, token: Secret::new("t") };
+        assert!(Github::new(settings).is_err());
+    }
+}

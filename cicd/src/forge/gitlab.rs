@@ -1,1 +1,241 @@
-//! placeholder
+//! GitLab, gitlab.com or self-managed.
+//!
+//! The endpoints and the reading of errors are the gitlab crate's, the HTTP client under them is ours (see [`wire`]).
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, ensure};
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use gitlab::api::projects::repository::commits::{CommitStatusState, CompareCommits, CreateCommitStatus};
+use gitlab::api::{AsyncQuery, Endpoint};
+use router::event::{ChangedFiles, Push};
+use router::id::Repository;
+use router::secret::Secret;
+use router::status::{Status, StatusState};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::words::{at_most_bytes, header_token};
+use super::{CloneFrom, Forge, Told, TryLater};
+use crate::store::Commit;
+use refused::Refused;
+use wire::Wire;
+
+mod refused;
+mod wire;
+
+/// GitLab's limit for a description, a ref and a link. It says characters, the crate counts bytes: bytes are fewer.
+const FIELD_MAX: usize = 255;
+
+/// GitLab compares at most so many files before it leaves some out.
+const FILES_MAX: usize = 1000;
+
+/// So many commits' pipelines are remembered: those that are being told about.
+const PIPELINES_MAX: usize = 256;
+
+/// How to reach one GitLab.
+pub struct GitlabSettings {
+    /// Its address: `https://gitlab.com`, `https://git.example.com/gitlab`.
+    pub url: Url,
+    /// A token with the scope `api`, of somebody who may push.
+    pub token: Secret,
+}
+
+/// One GitLab.
+pub struct Gitlab {
+    wire: Wire,
+    web_url: String,
+    token: Secret,
+    /// GitLab shows a status in one of the commit's pipelines. The first answer says which; without telling it again, the
+    /// next status of the same commit may land in a pipeline that nobody looks at.
+    pipelines: Mutex<VecDeque<(Commit, u64)>>,
+}
+
+impl Gitlab {
+    /// A client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the token or the address cannot be used.
+    pub fn new(settings: GitlabSettings) -> anyhow::Result<Self> {
+        let GitlabSettings { url, token } = settings;
+        ensure!(matches!(url.scheme(), "http" | "https"), "the address of GitLab starts with https://");
+        let web_url = url.as_str().trim_end_matches('/').to_owned();
+        let header = header_token(&token).context("the GitLab token cannot be used")?;
+        let wire = Wire::new(&web_url, header).context("the GitLab client cannot be made")?;
+        Ok(Self { wire, web_url, token, pipelines: Mutex::default() })
+    }
+
+    async fn ask<T: DeserializeOwned + 'static>(&self, endpoint: impl Endpoint + Sync) -> Result<T, Refused> {
+        endpoint.query_async(&self.wire).await.map_err(|error| refused::read(error, &self.token))
+    }
+
+    fn pipeline_of(&self, commit: &Commit) -> Option<u64> {
+        let known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(of, _)| of == commit).map(|(_, pipeline)| *pipeline)
+    }
+
+    /// Remembers a commit's pipeline, or forgets it.
+    fn learn(&self, commit: &Commit, pipeline: Option<u64>) {
+        let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(of, _)| of != commit);
+        known.extend(pipeline.map(|pipeline| (commit.clone(), pipeline)));
+        if known.len() > PIPELINES_MAX {
+            known.pop_front();
+        }
+    }
+}
+
+#[async_trait]
+impl Forge for Gitlab {
+    async fn set_status(&self, commit: &Commit, status: &Status) -> Result<Told, TryLater> {
+        let pipeline = self.pipeline_of(commit);
+        let endpoint = match status_endpoint(commit, status, pipeline) {
+            Ok(endpoint) => endpoint,
+            Err(why) => return Ok(Told::Never(why)),
+        };
+        match self.ask::<Answer>(endpoint).await {
+            Ok(answer) => {
+                self.learn(commit, answer.pipeline_id);
+                Ok(Told::Shown)
+            }
+            Err(refused) if refused.stays_at(status.state) => Ok(Told::Shown),
+            Err(refused) if refused.code == 404 && pipeline.is_some() => {
+                // The pipeline may be gone while the commit is not.
+                self.learn(commit, None);
+                Err(TryLater::new(refused.words))
+            }
+            Err(refused) => refused.refusal().told(),
+        }
+    }
+
+    async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        let before = match &push.before {
+            None => return Ok(ChangedFiles::Unknown("it is new, so there is nothing to compare it with".to_owned())),
+            Some(_) if push.forced => return Ok(ChangedFiles::Unknown("history was rewritten".to_owned())),
+            Some(before) => before,
+        };
+        // Straight, from tree to tree: GitLab does not say whether history was rewritten, and so it does not matter.
+        let endpoint = CompareCommits::builder()
+            .project(push.repository.path.as_str())
+            .from(before.as_str())
+            .to(push.commit.as_str())
+            .straight(true)
+            .build()
+            .expect("project, from and to are all there is to give");
+        match self.ask::<Comparison>(endpoint).await {
+            Ok(comparison) => Ok(comparison.files()),
+            Err(refused) => refused.refusal().files(),
+        }
+    }
+
+    fn clone_from(&self, repository: &Repository) -> Option<CloneFrom> {
+        let mut pair = b"oauth2:".to_vec();
+        pair.extend_from_slice(self.token.expose());
+        let authorization = format!("Basic {}", BASE64_STANDARD.encode(pair));
+        Some(CloneFrom {
+            url: format!("{}/{}.git", self.web_url, repository.path),
+            authorization: Some(Secret::new(authorization)),
+        })
+    }
+}
+
+fn status_endpoint<'a>(
+    commit: &'a Commit,
+    status: &'a Status,
+    pipeline: Option<u64>,
+) -> Result<CreateCommitStatus<'a>, String> {
+    let mut builder = CreateCommitStatus::builder();
+    builder
+        .project(commit.repository.path.as_str())
+        .commit(commit.commit.as_str())
+        .state(state(status.state))
+        .name(status.context.as_str())
+        // Without it GitLab takes the first branch that holds the commit.
+        .ref_(commit.git_ref.short())
+        .description(at_most_bytes(&status.description, FIELD_MAX));
+    if !status.url.is_empty() && status.url.len() <= FIELD_MAX {
+        builder.target_url(status.url.as_str());
+    }
+    if let Some(pipeline) = pipeline {
+        builder.pipeline_id(pipeline);
+    }
+    builder.build().map_err(|refused| format!("GitLab cannot show this: {refused}"))
+}
+
+fn state(state: StatusState) -> CommitStatusState {
+    match state {
+        StatusState::Pending => CommitStatusState::Pending,
+        StatusState::Running => CommitStatusState::Running,
+        StatusState::Success => CommitStatusState::Success,
+        StatusState::Failure => CommitStatusState::Failed,
+        StatusState::Stopped => CommitStatusState::Canceled,
+    }
+}
+
+/// What we read of the answer to a status.
+#[derive(Deserialize)]
+struct Answer {
+    pipeline_id: Option<u64>,
+}
+
+/// What we read of a comparison.
+#[derive(Deserialize)]
+struct Comparison {
+    #[serde(default)]
+    diffs: Vec<Diff>,
+    #[serde(default)]
+    compare_timeout: bool,
+}
+
+#[derive(Deserialize)]
+struct Diff {
+    old_path: String,
+    new_path: String,
+    #[serde(default)]
+    too_large: bool,
+    #[serde(default)]
+    collapsed: bool,
+}
+
+impl Comparison {
+    fn files(self) -> ChangedFiles {
+        let left_out = self.diffs.iter().any(|diff| diff.too_large || diff.collapsed);
+        if self.compare_timeout || left_out || self.diffs.len() >= FILES_MAX {
+            return ChangedFiles::Unknown("the push is too large for GitLab to list its files".to_owned());
+        }
+        let both_places = |diff: Diff| [diff.old_path, diff.new_path];
+        ChangedFiles::Known(self.diffs.into_iter().flat_map(both_places).collect::<BTreeSet<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(json: &str) -> ChangedFiles {
+        serde_json::from_str::<Comparison>(json).unwrap().files()
+    }
+
+    #[test]
+    fn a_moved_file_changed_in_both_places() {
+        let known =
+            comparison(r#"{"diffs": [{"old_path": "a", "new_path": "b"}, {"old_path": "c", "new_path": "c"}]}"#);
+        assert_eq!(known, ChangedFiles::known(["a", "b", "c"]));
+    }
+
+    #[test]
+    fn whatever_gitlab_leaves_out_makes_the_files_unknown() {
+        for incomplete in [
+            r#"{"diffs": [], "compare_timeout": true}"#.to_owned(),
+            r#"{"diffs": [{"old_path": "a", "new_path": "a", "too_large": true}]}"#.to_owned(),
+            r#"{"diffs": [{"old_path": "a", "new_path": "a", "collapsed": true}]}"#.to_owned(),
+            format!(r#"{{"diffs": [{}]}}"#, vec![r#"{"old_path": "a", "new_path": "a"}"#; FILES_MAX].join(",")),
+        ] {
+            assert!(matches!(comparison(&incomplete), ChangedFiles::Unknown(_)));
+        }
+    }
+}

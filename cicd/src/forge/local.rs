@@ -1,1 +1,49 @@
-//! placeholder
+//! A git repository on this machine: there is nobody to tell, its statuses live on our own page.
+
+use async_trait::async_trait;
+use router::event::{ChangedFiles, Push};
+use router::id::{RepoPath, Repository};
+use router::status::Status;
+
+use super::{CloneFrom, Forge, Told, TryLater};
+use crate::git;
+use crate::store::Commit;
+
+/// The rule file's `clone` of a repository, as it stands now.
+type CloneOf = dyn Fn(&RepoPath) -> Option<String> + Send + Sync;
+
+/// The repositories on this machine.
+pub struct Local {
+    clone_of: Box<CloneOf>,
+}
+
+impl Local {
+    /// `clone_of` looks the rule file's `clone` up: a path, or an address that git can fetch from without a secret.
+    pub fn new(clone_of: impl Fn(&RepoPath) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { clone_of: Box::new(clone_of) }
+    }
+}
+
+#[async_trait]
+impl Forge for Local {
+    async fn set_status(&self, _commit: &Commit, _status: &Status) -> Result<Told, TryLater> {
+        Ok(Told::Shown)
+    }
+
+    async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        if push.forced {
+            return Ok(ChangedFiles::Unknown("history was rewritten".to_owned()));
+        }
+        let Some(before) = &push.before else {
+            return Ok(ChangedFiles::Unknown("it is new, so there is nothing to compare it with".to_owned()));
+        };
+        match (self.clone_of)(&push.repository.path).map(std::path::PathBuf::from) {
+            Some(folder) if folder.is_dir() => Ok(git::changed_files(&folder, Some(before), &push.commit).await),
+            Some(_) | None => Ok(ChangedFiles::Unknown("the rule file names no folder to compare in".to_owned())),
+        }
+    }
+
+    fn clone_from(&self, repository: &Repository) -> Option<CloneFrom> {
+        (self.clone_of)(&repository.path).map(|url| CloneFrom { url, authorization: None })
+    }
+}
