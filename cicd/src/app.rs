@@ -32,7 +32,7 @@ pub struct App {
     /// Where deliveries come in, by the forge's name in the address.
     pub doors: BTreeMap<ForgeName, Door>,
     /// The rules in force.
-    pub rules: RulesFile,
+    pub rules: Arc<RulesFile>,
     /// The logs of stages and deploys.
     pub logs: Logs,
     /// Who may decide.

@@ -1,14 +1,19 @@
-//! The workers: each looks when it is woken and by itself every now and then.
+//! A service that stays: the door, and the workers behind it, each of which looks when it is woken and by itself every now and then.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::advance::{advance, resume};
-use crate::app::App;
+use crate::app::{self, App};
+use crate::clock::Clock;
+use crate::config::Settings;
 use crate::dispatch::dispatch;
 use crate::engine::EngineEvent;
 use crate::observe::observe;
@@ -22,6 +27,63 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How long a worker waits after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long requests may take to finish once the service is asked to stop.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
+
+/// A service that is open and does not work yet.
+pub struct Service {
+    /// Its parts.
+    pub app: Arc<App>,
+    door: TcpListener,
+    events: mpsc::Receiver<EngineEvent>,
+    stop: CancellationToken,
+}
+
+impl Service {
+    /// Takes the port and opens everything. Cancelling `stop` ends [`Service::run`].
+    ///
+    /// # Errors
+    /// What cannot be opened, in words for whoever starts the service.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>, stop: &CancellationToken) -> anyhow::Result<Self> {
+        let door = TcpListener::bind(settings.listen).await.with_context(|| match settings.listen.port() {
+            0 => format!("no port of {} is free", settings.listen.ip()),
+            _ => format!("cannot listen at {}; choose another address with --listen", settings.listen),
+        })?;
+        let base_url = match &settings.base_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", door.local_addr()?),
+        };
+        let (app, events) = app::open(&settings, base_url, clock).await?;
+        Ok(Self { app: Arc::new(app), door, events, stop: stop.clone() })
+    }
+
+    /// Serves until stopped: requests under way are finished, runs at work are left to be resumed.
+    ///
+    /// # Errors
+    /// The door broke.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Self { app, door, events, stop } = self;
+        let mut workers = start(&app, events, &stop);
+        let asked = stop.clone();
+        let served = axum::serve(door, crate::http::router(Arc::clone(&app)))
+            .with_graceful_shutdown(async move { asked.cancelled().await });
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(FINISH_WITHIN).await;
+        };
+        let ended = tokio::select! { ended = async { served.await } => ended, () = late => Ok(()) };
+        stop.cancel();
+        while workers.join_next().await.is_some() {}
+        app.engine.leave().await;
+        ended.context("the door broke")
+    }
+}
+
+/// Another process listens at that address.
+pub fn is_port_taken(trouble: &anyhow::Error) -> bool {
+    trouble.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::AddrInUse)
+}
 
 /// Starts the workers; they end when `stop` is cancelled. Runs that are at work are left to be resumed.
 pub fn start(app: &Arc<App>, events: mpsc::Receiver<EngineEvent>, stop: &CancellationToken) -> JoinSet<()> {

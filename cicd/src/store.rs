@@ -129,8 +129,8 @@ pub enum RunFilter {
     Live,
     /// The live runs of one ref, oldest first.
     LiveOnRef(Repository, GitRef),
-    /// The runs for a commit under a ref, oldest first.
-    OfCommit(Commit),
+    /// The runs for a commit under whatever ref, oldest first.
+    OfCommit(Repository, CommitId),
     /// The newest runs, newest first, at most so many, older than the given one when there is one (nothing is older than
     /// one that does not exist).
     Recent(usize, Option<RunId>),

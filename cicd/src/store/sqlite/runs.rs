@@ -4,7 +4,7 @@ use router::id::RunId;
 use router::run::Run;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params};
 
-use super::columns::{CommitKey, repository};
+use super::columns::repository;
 use super::deliveries::limit;
 use crate::store::{RunFilter, StoreError};
 
@@ -88,12 +88,8 @@ pub(super) fn several(connection: &Connection, filter: &RunFilter) -> Result<Vec
             select("WHERE live = 1 AND repository = ? AND git_ref = ? ORDER BY seq")?,
             [repository(of), git_ref.to_string()],
         ),
-        RunFilter::OfCommit(commit) => {
-            let key = CommitKey::from(commit);
-            read(
-                select("WHERE commit_id = ? AND git_ref = ? AND repository = ? ORDER BY seq")?,
-                [key.commit_id, key.git_ref, key.repository],
-            )
+        RunFilter::OfCommit(of, commit) => {
+            read(select("WHERE commit_id = ? AND repository = ? ORDER BY seq")?, [commit.as_str(), &repository(of)])
         }
         RunFilter::Recent(most, None) => read(select("ORDER BY seq DESC LIMIT ?")?, [limit(*most)]),
         RunFilter::Recent(most, Some(before)) => read(

@@ -1,0 +1,142 @@
+//! Puts the parts together as the settings say.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use router::id::{ForgeKind, RepoPath, Repository};
+use router::verify::Guard;
+use tokio::sync::mpsc;
+
+use super::{App, Door, Wake};
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::config::{ForgeSettings, Settings};
+use crate::engine::EngineEvent;
+use crate::engine::local::{LocalConfig, LocalEngine};
+use crate::forge::github::{Github, GithubSettings};
+use crate::forge::gitlab::{Gitlab, GitlabSettings};
+use crate::forge::local::Local;
+use crate::forge::{CloneFrom, Forge, Forges};
+use crate::logs::Logs;
+use crate::rules_file::RulesFile;
+use crate::store::sqlite::SqliteStore;
+
+/// Events that may wait for the listener.
+const EVENTS_WAITING: usize = 256;
+
+/// Opens everything. The receiver is where the engine tells what happens.
+///
+/// # Errors
+/// What cannot be opened, in words for whoever starts the service.
+pub async fn open(
+    settings: &Settings,
+    base_url: String,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(App, mpsc::Receiver<EngineEvent>)> {
+    let rules = Arc::new(RulesFile::open(&settings.rules).await.map_err(|text| anyhow!("the rule file is bad\n{text}"))?);
+    let data = settings.data.clone();
+    let store = SqliteStore::open(&data, Arc::clone(&clock)).with_context(|| format!("the data folder {}", data.display()))?;
+    let logs = Logs::new(data.join("logs"));
+    let forges = forges(settings, &rules)?;
+    let (events, told) = mpsc::channel(EVENTS_WAITING);
+    let engine = LocalEngine::new(
+        LocalConfig { rules_folder: folder_of(&settings.rules), slots: settings.slots, ..LocalConfig::new(data) },
+        clone_from(&forges, settings),
+        Arc::clone(&clock),
+        logs.clone(),
+        events,
+    );
+    let app = App {
+        clock,
+        store: Arc::new(store),
+        engine,
+        forges,
+        doors: doors(settings)?,
+        rules,
+        logs,
+        access: Access::new(settings.people.clone()),
+        base_url,
+        wake: Wake::default(),
+    };
+    Ok((app, told))
+}
+
+fn folder_of(rules: &Path) -> PathBuf {
+    rules.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<router::id::ForgeName, Door>> {
+    let door = |forge: &ForgeSettings| {
+        let guard = match forge.kind {
+            ForgeKind::Github => Guard::github(forge.webhook_secrets.clone()),
+            ForgeKind::Gitlab if !forge.signing_keys.is_empty() => Guard::gitlab_signed(forge.signing_keys.clone()),
+            ForgeKind::Gitlab => Guard::gitlab_token(forge.webhook_tokens.clone()),
+            ForgeKind::Local => Guard::local(forge.webhook_secrets.clone()),
+        };
+        let guard = guard.with_context(|| format!("the forge {}", forge.name))?;
+        Ok((forge.name.clone(), Door { kind: forge.kind, guard }))
+    };
+    settings.forges.iter().map(door).collect()
+}
+
+/// The forges that can be told something: those with a token, and this machine.
+fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<Forges> {
+    let mut forges = Forges::new();
+    for forge in &settings.forges {
+        let opened: Arc<dyn Forge> = match (forge.kind, &forge.token) {
+            (ForgeKind::Github, Some(token)) => {
+                Arc::new(Github::new(GithubSettings { api_url: forge.api_url.clone(), web_url: None, token: token.clone() })?)
+            }
+            (ForgeKind::Gitlab, Some(token)) => {
+                let url = forge.api_url.clone().unwrap_or(GITLAB.parse()?);
+                Arc::new(Gitlab::new(GitlabSettings { url, token: token.clone() })?)
+            }
+            (ForgeKind::Local, _) => Arc::new(Local::new(local_clone(forge, rules))),
+            (ForgeKind::Github | ForgeKind::Gitlab, None) => continue,
+        };
+        forges.insert(forge.name.clone(), opened);
+    }
+    Ok(forges)
+}
+
+/// GitLab's own installation.
+const GITLAB: &str = "https://gitlab.com";
+/// GitHub's own installation.
+const GITHUB: &str = "https://github.com";
+
+/// A local repository is where the rule file's `clone` says, or in the forge's folder: `<root>/<name>.git` or `<root>/<name>`.
+fn local_clone(forge: &ForgeSettings, rules: &Arc<RulesFile>) -> impl Fn(&RepoPath) -> Option<String> + use<> {
+    let (name, kind, root, rules) = (forge.name.clone(), forge.kind, forge.root.clone(), Arc::clone(rules));
+    move |path| {
+        let repository = Repository { forge: name.clone(), kind, path: path.clone() };
+        rules.current().clone_of(&repository).or_else(|| {
+            let root = root.as_ref()?;
+            let places = [root.join(format!("{path}.git")), root.join(path.as_str())];
+            places.into_iter().find(|place| place.is_dir()).map(|place| place.to_string_lossy().into_owned())
+        })
+    }
+}
+
+/// Where git fetches from: as the forge says; a public repository of a forge without a token by its plain address.
+fn clone_from(forges: &Forges, settings: &Settings) -> impl Fn(&Repository) -> Option<CloneFrom> + Send + Sync + use<> {
+    let forges = forges.clone();
+    let plain: BTreeMap<_, _> = settings.forges.iter().map(|forge| (forge.name.clone(), web_root(forge))).collect();
+    move |repository| match forges.get(&repository.forge) {
+        Some(forge) => forge.clone_from(repository),
+        None => {
+            let root = plain.get(&repository.forge)?.as_ref()?;
+            Some(CloneFrom { url: format!("{root}/{}.git", repository.path), authorization: None })
+        }
+    }
+}
+
+fn web_root(forge: &ForgeSettings) -> Option<String> {
+    let own = forge.api_url.as_ref().map(|url| url.as_str().trim_end_matches('/').trim_end_matches("/api/v3").to_owned());
+    match forge.kind {
+        ForgeKind::Github => Some(own.unwrap_or_else(|| GITHUB.to_owned())),
+        ForgeKind::Gitlab => Some(own.unwrap_or_else(|| GITLAB.to_owned())),
+        ForgeKind::Local => None,
+    }
+}
