@@ -7,11 +7,23 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CommitId, DeliveryId, GitRef, Repository};
+use crate::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
+use crate::verify::Verified;
 
 pub mod github;
 pub mod gitlab;
 pub mod local;
+mod reading;
+
+/// Reads what a forge of this kind and name has sent. It cannot fail: what is genuine gets a receipt, and what cannot be
+/// read says so as [`Event::Unreadable`].
+pub fn read(kind: ForgeKind, forge: &ForgeName, verified: &Verified<'_>) -> Delivered {
+    match kind {
+        ForgeKind::Github => github::read(verified, forge),
+        ForgeKind::Gitlab => gitlab::read(verified, forge),
+        ForgeKind::Local => local::read(verified, forge),
+    }
+}
 
 /// A delivery that has been proved genuine, read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
