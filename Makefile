@@ -1,0 +1,29 @@
+# `make test` is what CI runs: it installs what it needs and runs every test.
+
+.PHONY: check test test-rust test-browser browser fmt
+
+# What must hold before anything is tested: format, lints, documentation.
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+test: test-rust test-browser
+
+test-rust:
+	cargo test --workspace
+
+# The page, driven in a real browser against the real binary.
+test-browser: browser
+	cargo build --bin pointsman
+	cd tests/browser && npm ci --no-audit --no-fund && npm test
+
+# Debian's Chromium; where there is another, name it with CHROMIUM=/path/to/it.
+browser:
+	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null; then \
+	  echo "installing Debian's chromium"; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; \
+	fi
+
+fmt:
+	cargo fmt --all
