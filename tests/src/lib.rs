@@ -1,4 +1,6 @@
-//! Knocks: the world in miniature, stories through the whole service, contract suites.
+//! The world in miniature, stories through the whole service, contract suites, and what holds the house together.
 
+#[cfg(test)]
+mod arrows;
 #[cfg(test)]
 mod contracts;
