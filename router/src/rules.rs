@@ -3,10 +3,177 @@
 //! `parse` (text to a tree with places) -> `compile` (names resolved, globs built) -> `decide` (a push to a decision) ->
 //! `explain` (the decision as people and machines read it). No step does I/O; a decision cannot fail.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::id::RouteName;
-use crate::pipeline::Plan;
+use crate::id::{ForgeKind, ForgeName, PipelineName, Repository, RouteName};
+use crate::pipeline::{Buildspec, Concurrency, Environment, Plan, Stage, Step};
+use crate::problem::Place;
+
+mod check;
+mod compile;
+mod compute;
+mod condition;
+mod decide;
+mod explain;
+mod parse;
+mod pattern;
+
+pub use check::TestOutcome;
+pub use explain::{Changed, Receipt, ReceiptRun, Unknown};
+
+/// A rule file that has passed every check.
+#[derive(Debug)]
+pub struct Rules {
+    hash: String,
+    repositories: Vec<NamedRepository>,
+    pipelines: Vec<Pipeline>,
+    environments: Vec<Environment>,
+    ignore: Vec<parse::IgnoreEntry>,
+    routes: Vec<Route>,
+    tests: Vec<parse::Expectation>,
+}
+
+/// An entry of `repositories`: one repository, or a glob of them.
+#[derive(Debug)]
+pub struct NamedRepository {
+    kind: ForgeKind,
+    forge: Option<ForgeName>,
+    path: pattern::Pattern,
+    /// Handed to its pipelines.
+    pub variables: BTreeMap<String, String>,
+    /// Where the local engine fetches from, if not from the forge's own address.
+    pub clone: Option<String>,
+}
+
+/// A pipeline of the rule file, with all its stages.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: PipelineName,
+    /// Its stages, in their order.
+    pub stages: Vec<Stage>,
+    /// How an environment is deployed to.
+    pub deploy: Option<Step>,
+    /// Where each stage names its buildspec, in the order of the stages.
+    buildspecs: Vec<Place>,
+    deploy_buildspec: Option<Place>,
+}
+
+/// An entry of `routes`.
+#[derive(Debug)]
+struct Route {
+    name: RouteName,
+    condition: condition::Condition,
+    /// None for `pipeline: none`.
+    goal: Option<Goal>,
+}
+
+/// What a route starts; numbers count in the lists of [`Rules`].
+#[derive(Debug)]
+struct Goal {
+    pipeline: usize,
+    /// None for all.
+    stages: Option<Vec<usize>>,
+    environments: Vec<usize>,
+    then: Option<usize>,
+    concurrency: Concurrency,
+    manual: bool,
+}
+
+impl Rules {
+    /// `sha256:<64 hex>` of the file's bytes.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The first entry that names a repository; a push from one that no entry names starts nothing.
+    pub fn repository_named(&self, repository: &Repository) -> Option<&NamedRepository> {
+        self.repositories.iter().find(|entry| {
+            entry.kind == repository.kind
+                && entry.forge.as_ref().is_none_or(|forge| *forge == repository.forge)
+                && entry.path.matches(repository.path.as_str())
+        })
+    }
+
+    /// The entries of `repositories`, in their order.
+    pub fn repositories(&self) -> &[NamedRepository] {
+        &self.repositories
+    }
+
+    /// The pipelines, in their order.
+    pub fn pipelines(&self) -> &[Pipeline] {
+        &self.pipelines
+    }
+
+    /// The environments in the order in which a commit may travel.
+    pub fn environments(&self) -> &[Environment] {
+        &self.environments
+    }
+
+    /// Each route's name and what it says in one line: "branch main -> application: test, prod".
+    pub fn routes(&self) -> impl Iterator<Item = (&RouteName, String)> {
+        self.routes.iter().map(|route| (&route.name, self.line(route)))
+    }
+
+    /// Each `ignore` entry's name and what it says in one line.
+    pub fn ignored(&self) -> impl Iterator<Item = (&str, String)> {
+        self.ignore.iter().map(|entry| (entry.name.value.as_str(), titles(&entry.condition)))
+    }
+
+    /// Every buildspec that the file names, with its place in the file.
+    pub fn buildspecs(&self) -> impl Iterator<Item = (&Buildspec, Place)> {
+        self.pipelines.iter().flat_map(|pipeline| {
+            let stages = pipeline.stages.iter().map(|stage| &stage.step).zip(pipeline.buildspecs.iter().copied());
+            let deploy = pipeline.deploy.iter().zip(pipeline.deploy_buildspec);
+            stages.chain(deploy).map(|(step, place)| (&step.buildspec, place))
+        })
+    }
+
+    fn line(&self, route: &Route) -> String {
+        let when = titles(&route.condition);
+        let Some(goal) = &route.goal else { return format!("{when} -> nothing") };
+        let pipeline = &self.pipelines[goal.pipeline];
+        let names: Vec<&str> = match &goal.stages {
+            Some(picked) => picked.iter().map(|at| pipeline.stages[*at].name.as_str()).collect(),
+            None => Vec::new(),
+        };
+        let stages = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        let places: Vec<&str> = goal.environments.iter().map(|at| self.environments[*at].name.as_str()).collect();
+        let to = if places.is_empty() { String::new() } else { format!(": {}", places.join(", ")) };
+        let then = goal.then.map(|then| format!(", then {}", self.routes[then].name)).unwrap_or_default();
+        format!("{when} -> {}{stages}{to}{then}", pipeline.name)
+    }
+}
+
+impl NamedRepository {
+    /// What kind of forge it is on.
+    pub fn kind(&self) -> ForgeKind {
+        self.kind
+    }
+
+    /// The configured forge it is on; none for any of its kind.
+    pub fn forge(&self) -> Option<&ForgeName> {
+        self.forge.as_ref()
+    }
+
+    /// The path or glob, as written.
+    pub fn pattern(&self) -> &str {
+        self.path.as_str()
+    }
+
+    /// The one repository's path, when the entry is no glob.
+    pub fn path(&self) -> Option<&str> {
+        self.path.exact()
+    }
+}
+
+/// A condition in one line: "branch main, paths any infra/**".
+fn titles(condition: &condition::Condition) -> String {
+    let titles: Vec<String> = condition.all.iter().map(condition::Predicate::title).collect();
+    if titles.is_empty() { "any push".to_owned() } else { titles.join(", ") }
+}
 
 /// What is done about an event, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,3 +232,6 @@ pub struct NearestMiss {
     /// "no changed file matches infra/**"
     pub because: String,
 }
+
+#[cfg(test)]
+mod tests;
