@@ -42,7 +42,8 @@ impl Rules {
         let ignored = self.ignore.iter().find(|entry| entry.condition.first_failing(push).is_none());
         if let Some(entry) = ignored {
             let rule = entry.name.value.clone();
-            let because = entry.condition.all.iter().map(|predicate| predicate.words(push, true)).collect();
+            let words = entry.condition.all.iter().map(|predicate| predicate.words(push, true));
+            let because = std::iter::once(format!("ignored by {rule}")).chain(words).collect();
             return self.decision(Verdict::Ignore { rule }, because);
         }
         let mut nearest: Option<(usize, &Route)> = None;

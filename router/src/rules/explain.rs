@@ -41,8 +41,10 @@ pub struct Receipt {
     pub changed: Option<Changed>,
     /// `start`, `ignore`, `nothing` or `refused`.
     pub decision: String,
-    /// The route or the `ignore` entry that matched.
-    pub route: Option<String>,
+    /// The route that owns the push.
+    pub route: Option<RouteName>,
+    /// The `ignore` entry that matched.
+    pub ignored_by: Option<String>,
     /// What is started, one after the other's success.
     pub runs: Vec<ReceiptRun>,
     /// The start is offered, not made.
@@ -110,23 +112,23 @@ impl From<&Planned> for ReceiptRun {
 impl Receipt {
     /// The receipt of one delivery.
     pub fn of(forge: &ForgeName, delivered: &Delivered, decision: &Decision) -> Self {
-        let (word, route, runs, offer) = match &decision.verdict {
-            Verdict::Start { route, chain, manual } => {
-                ("start", Some(route.to_string()), chain.iter().map(ReceiptRun::from).collect(), *manual)
-            }
-            Verdict::Ignore { rule } => ("ignore", Some(rule.clone()), Vec::new(), false),
-            Verdict::Nothing { route } => ("nothing", route.as_ref().map(ToString::to_string), Vec::new(), false),
-            Verdict::Refused => ("refused", None, Vec::new(), false),
-        };
-        Self {
-            decision: word.to_owned(),
-            route,
-            runs,
-            offer,
+        let blank = Self {
             because: decision.because.clone(),
             nearest_miss: decision.nearest_miss.clone(),
             rules: decision.rules.clone(),
             ..Self::about(forge, delivered)
+        };
+        match &decision.verdict {
+            Verdict::Start { route, chain, manual } => Self {
+                decision: "start".to_owned(),
+                route: Some(route.clone()),
+                runs: chain.iter().map(ReceiptRun::from).collect(),
+                offer: *manual,
+                ..blank
+            },
+            Verdict::Ignore { rule } => Self { decision: "ignore".to_owned(), ignored_by: Some(rule.clone()), ..blank },
+            Verdict::Nothing { route } => Self { decision: "nothing".to_owned(), route: route.clone(), ..blank },
+            Verdict::Refused => Self { decision: "refused".to_owned(), ..blank },
         }
     }
 
@@ -148,6 +150,7 @@ impl Receipt {
             changed: None,
             decision: String::new(),
             route: None,
+            ignored_by: None,
             runs: Vec::new(),
             offer: false,
             because: Vec::new(),
@@ -203,7 +206,8 @@ impl Receipt {
         if let Some(changed) = &self.changed {
             line(&mut text, "changed", &changed.words());
         }
-        let route = self.route.as_ref().map_or(String::new(), |route| format!(" ({route})"));
+        let owner = self.route.as_ref().map(RouteName::as_str).or(self.ignored_by.as_deref());
+        let route = owner.map_or(String::new(), |owner| format!(" ({owner})"));
         let offer = if self.offer { ", offered: a person starts it" } else { "" };
         line(&mut text, "decision", &format!("{}{route}{offer}", self.decision));
         for run in &self.runs {

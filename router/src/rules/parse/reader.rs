@@ -126,13 +126,7 @@ impl Reader {
     }
 
     /// Tells an unknown key; what comes back is the key that was probably meant.
-    fn unknown_key(
-        &mut self,
-        place: Place,
-        key: &str,
-        what: &str,
-        known: &[&'static str],
-    ) -> Option<&'static str> {
+    fn unknown_key(&mut self, place: Place, key: &str, what: &str, known: &[&'static str]) -> Option<&'static str> {
         if let Some(later) = LATER.into_iter().find(|later| *later == key) {
             self.tell(place, format!("`{key}` is not supported by this version"));
             return Some(later);
