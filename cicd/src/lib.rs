@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`clock`] | the time, the one place that reads it |
+//! | [`config`] | the settings, from flags, environment and file |
 //! | [`store`] | deliveries, runs and owed statuses, durable |
 //! | [`engine`] | runs pipelines |
 //! | [`forge`] | tells a forge, and asks it |
@@ -10,6 +11,7 @@
 //! | [`logs`] | the logs of stages and deploys, on disk and live |
 
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod forge;
 pub mod git;

@@ -1,0 +1,141 @@
+//! The settings of the service: from flags, then the environment, then `pointsman.toml`, then defaults.
+//!
+//! * Every mistake is reported, not the first alone, each with where it stands and what to write instead.
+//! * A value may be a reference, `env:NAME` or `file:PATH`; in the file, a secret must be one.
+//! * `docs/configuration.md` lists every key; a test holds it against [`keys`].
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use router::id::{ForgeKind, ForgeName};
+use router::run::Person;
+use router::secret::Secret;
+use url::Url;
+
+mod file;
+mod forges;
+mod gather;
+pub mod keys;
+mod mistakes;
+mod people;
+mod plain;
+mod vars;
+
+pub use mistakes::{ConfigErrors, Mistake, Origin};
+pub use vars::{ProcessVars, Vars};
+
+use gather::Gather;
+
+/// What the command line said; none where it said nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`: another file than `pointsman.toml`.
+    pub config: Option<String>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--rules`
+    pub rules: Option<String>,
+    /// `--data`
+    pub data: Option<String>,
+    /// `--engine`
+    pub engine: Option<String>,
+    /// `--base-url`
+    pub base_url: Option<String>,
+    /// `--slots`
+    pub slots: Option<String>,
+}
+
+/// The settings of the service, checked.
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The rule file.
+    pub rules: PathBuf,
+    /// The folder of its state.
+    pub data: PathBuf,
+    /// What runs pipelines.
+    pub engine: EngineChoice,
+    /// The address that links on forges lead to, without a slash at its end; none when it is where the service listens.
+    pub base_url: Option<String>,
+    /// How many steps run at once.
+    pub slots: NonZeroUsize,
+    /// The forges, each under another name.
+    pub forges: Vec<ForgeSettings>,
+    /// Who may open gates, cancel and retry. Empty only on loopback.
+    pub people: Vec<PersonToken>,
+    /// What is allowed and unwise, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// What runs pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// This machine.
+    Local,
+}
+
+/// One forge. It has at least one secret that proves its deliveries.
+pub struct ForgeSettings {
+    /// What it is called here.
+    pub name: ForgeName,
+    /// Its kind.
+    pub kind: ForgeKind,
+    /// Its API; none for a local one.
+    pub api_url: Option<Url>,
+    /// GitHub's and the local forge's webhook secrets; any of them may have signed.
+    pub webhook_secrets: Vec<Secret>,
+    /// GitLab's signing tokens, `whsec_...` as given. When there are some, a signature is required.
+    pub signing_keys: Vec<Secret>,
+    /// GitLab's plain webhook tokens; they count only when there are no signing tokens.
+    pub webhook_tokens: Vec<Secret>,
+    /// The token that statuses are set with; without one, none are set.
+    pub token: Option<Secret>,
+}
+
+/// A person and the bearer token that proves them.
+pub struct PersonToken {
+    /// Who.
+    pub name: Person,
+    /// At least 20 characters.
+    pub token: Secret,
+}
+
+impl Settings {
+    /// Gathers the settings and checks them.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn load(flags: &Flags, vars: &dyn Vars) -> Result<Self, ConfigErrors> {
+        let mut gather = Gather::new(vars);
+        let file = file::read(flags.config.as_deref(), &mut gather);
+        let plain = plain::read(flags, &file, &mut gather);
+        let forges = forges::read(&file.forges, &mut gather);
+        let people = people::read(&file.people, &mut gather);
+        people::guard_the_door(plain.listen, &people, &mut gather);
+        if forges.is_empty() {
+            gather
+                .warn("no forge is configured: no webhook will be accepted (see [[forges]] in docs/configuration.md)");
+        }
+        let warnings = gather.finish()?;
+        Ok(Self {
+            listen: plain.listen,
+            rules: plain.rules,
+            data: plain.data,
+            engine: plain.engine,
+            base_url: plain.base_url,
+            slots: plain.slots,
+            forges,
+            people,
+            warnings,
+        })
+    }
+
+    /// The address that links lead to, for a service that listens at `bound`.
+    pub fn links(&self, bound: SocketAddr) -> String {
+        self.base_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The name of every setting.
+
+use router::id::ForgeKind;
+
+/// A setting of the service itself: one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// In `pointsman.toml`.
+    pub file: &'static str,
+    /// In the environment.
+    pub variable: &'static str,
+    /// On the command line.
+    pub flag: &'static str,
+}
+
+/// Where to listen.
+pub const LISTEN: Key = Key { file: "listen", variable: "POINTSMAN_LISTEN", flag: "--listen" };
+/// The rule file.
+pub const RULES: Key = Key { file: "rules", variable: "POINTSMAN_RULES", flag: "--rules" };
+/// The folder of the state.
+pub const DATA: Key = Key { file: "data", variable: "POINTSMAN_DATA", flag: "--data" };
+/// What runs pipelines.
+pub const ENGINE: Key = Key { file: "engine", variable: "POINTSMAN_ENGINE", flag: "--engine" };
+/// The address for links.
+pub const BASE_URL: Key = Key { file: "base_url", variable: "POINTSMAN_BASE_URL", flag: "--base-url" };
+/// How many steps run at once.
+pub const SLOTS: Key = Key { file: "slots", variable: "POINTSMAN_SLOTS", flag: "--slots" };
+
+/// The settings of the service itself.
+pub const PLAIN: [Key; 6] = [LISTEN, RULES, DATA, ENGINE, BASE_URL, SLOTS];
+
+/// Another file than `pointsman.toml`.
+pub const CONFIG_FLAG: &str = "--config";
+/// The same in the environment.
+pub const CONFIG_VARIABLE: &str = "POINTSMAN_CONFIG";
+
+/// The table of people and their tokens: `[auth] tokens = [{name, token}]`.
+pub const AUTH: &str = "auth";
+/// Their list in it.
+pub const AUTH_TOKENS: &str = "tokens";
+/// The same in the environment: `name=token`, comma-separated.
+pub const AUTH_VARIABLE: &str = "POINTSMAN_AUTH_TOKENS";
+/// The keys of one person.
+pub const PERSON: [&str; 2] = ["name", "token"];
+
+/// The tables of forges.
+pub const FORGES: &str = "forges";
+/// A forge's name here.
+pub const NAME: &str = "name";
+/// A forge's kind.
+pub const KIND: &str = "kind";
+
+/// What a forge is configured with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ForgeKey {
+    /// The address of its API.
+    ApiUrl,
+    /// The secrets of signed webhooks.
+    WebhookSecrets,
+    /// GitLab's signing tokens.
+    SigningKeys,
+    /// GitLab's plain tokens.
+    WebhookTokens,
+    /// The token that statuses are set with.
+    Token,
+}
+
+impl ForgeKey {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::ApiUrl, Self::WebhookSecrets, Self::SigningKeys, Self::WebhookTokens, Self::Token];
+
+    /// Its key in a `[[forges]]` table.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::ApiUrl => "api_url",
+            Self::WebhookSecrets => "webhook_secrets",
+            Self::SigningKeys => "signing_keys",
+            Self::WebhookTokens => "webhook_tokens",
+            Self::Token => "token",
+        }
+    }
+
+    /// Its variable for the one forge of a kind that is named like its kind; none when such a forge has no such setting.
+    pub fn variable(self, kind: ForgeKind) -> Option<&'static str> {
+        match (kind, self) {
+            (ForgeKind::Github, Self::ApiUrl) => Some("POINTSMAN_GITHUB_API_URL"),
+            (ForgeKind::Github, Self::WebhookSecrets) => Some("POINTSMAN_GITHUB_WEBHOOK_SECRET"),
+            (ForgeKind::Github, Self::Token) => Some("POINTSMAN_GITHUB_TOKEN"),
+            (ForgeKind::Gitlab, Self::ApiUrl) => Some("POINTSMAN_GITLAB_URL"),
+            (ForgeKind::Gitlab, Self::SigningKeys) => Some("POINTSMAN_GITLAB_SIGNING_TOKEN"),
+            (ForgeKind::Gitlab, Self::WebhookTokens) => Some("POINTSMAN_GITLAB_WEBHOOK_TOKEN"),
+            (ForgeKind::Gitlab, Self::Token) => Some("POINTSMAN_GITLAB_TOKEN"),
+            (ForgeKind::Local, Self::WebhookSecrets) => Some("POINTSMAN_LOCAL_WEBHOOK_SECRET"),
+            (ForgeKind::Github, Self::SigningKeys | Self::WebhookTokens)
+            | (ForgeKind::Gitlab, Self::WebhookSecrets)
+            | (ForgeKind::Local, Self::ApiUrl | Self::SigningKeys | Self::WebhookTokens | Self::Token) => None,
+        }
+    }
+
+    /// More than one may be given, while they are exchanged.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::WebhookSecrets | Self::SigningKeys | Self::WebhookTokens)
+    }
+
+    /// It must not stand in the file as it is.
+    pub fn is_secret(self) -> bool {
+        self != Self::ApiUrl
+    }
+
+    /// What a kind of forge can be configured with.
+    pub fn of(kind: ForgeKind) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |key| key.variable(kind).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_described() {
+        let described = include_str!("../../../docs/configuration.md");
+        let kinds = ForgeKind::ALL.into_iter();
+        let variables = kinds.flat_map(|kind| ForgeKey::ALL.into_iter().filter_map(move |key| key.variable(kind)));
+        let words = PLAIN
+            .into_iter()
+            .flat_map(|key| [key.file, key.variable, key.flag])
+            .chain(variables)
+            .chain(ForgeKey::ALL.into_iter().map(ForgeKey::file))
+            .chain([CONFIG_FLAG, CONFIG_VARIABLE, AUTH_VARIABLE, NAME, KIND, "[[forges]]", "[auth]", AUTH_TOKENS])
+            .chain(PERSON);
+        for word in words {
+            assert!(described.contains(&format!("`{word}`")), "docs/configuration.md does not name `{word}`");
+        }
+    }
+}

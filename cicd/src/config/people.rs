@@ -1,0 +1,80 @@
+//! Who may decide, and the tokens that prove them.
+
+use std::net::SocketAddr;
+
+use router::run::Person;
+
+use super::file::Table;
+use super::gather::{Gather, Given};
+use super::keys::{AUTH_VARIABLE, LISTEN, PERSON};
+use super::{Origin, PersonToken};
+
+/// Shorter tokens can be guessed.
+const TOKEN_MIN: usize = 20;
+
+/// Reads them: those of the environment, or else those of the file.
+pub(super) fn read(tables: &[Table], gather: &mut Gather<'_>) -> Vec<PersonToken> {
+    let [name_key, token_key] = PERSON;
+    let mut pairs = Vec::new();
+    for given in gather.variable_list(AUTH_VARIABLE) {
+        match given.text.split_once('=') {
+            Some((name, token)) => {
+                let part = |text: &str| Given { text: text.trim().to_owned(), origin: given.origin.clone() };
+                pairs.push((part(name), part(token)));
+            }
+            None => gather.wrong(&given.origin, "a token has no name", "write name=token, or name=file:PATH"),
+        }
+    }
+    if pairs.is_empty() {
+        for table in tables {
+            match (table.one(name_key), table.one(token_key)) {
+                (Some(name), Some(token)) => pairs.push((name.clone(), token.clone())),
+                _ => gather.wrong(
+                    &table.origin,
+                    "a token needs a name",
+                    "write {name = \"dana\", token = \"file:PATH\"}",
+                ),
+            }
+        }
+    }
+    let mut people: Vec<PersonToken> = Vec::new();
+    for (name, token) in pairs {
+        people.extend(person(&name, &token, &people, gather));
+    }
+    people
+}
+
+/// A person may have several tokens, and a token one person.
+fn person(name: &Given, token: &Given, others: &[PersonToken], gather: &mut Gather<'_>) -> Option<PersonToken> {
+    let secret = gather.secret(token);
+    let person = match Person::new(&name.text) {
+        Ok(person) => person,
+        Err(invalid) => {
+            gather.wrong(&name.origin, invalid.to_string(), "write the name that the rule file's people have");
+            return None;
+        }
+    };
+    let secret = secret?;
+    if secret.expose().len() < TOKEN_MIN {
+        let message = format!("the token of {person} has fewer than {TOKEN_MIN} characters");
+        gather.wrong(&token.origin, message, "make one with: openssl rand -hex 32");
+        return None;
+    }
+    if others.iter().any(|other| other.token.expose() == secret.expose()) {
+        let message = format!("the token of {person} is also another's");
+        gather.wrong(&token.origin, message, "give each person a token of their own");
+        return None;
+    }
+    Some(PersonToken { name: person, token: secret })
+}
+
+/// Whoever reaches the service could open gates: beyond this machine, people must prove who they are.
+pub(super) fn guard_the_door(listen: SocketAddr, people: &[PersonToken], gather: &mut Gather<'_>) {
+    if !listen.ip().is_loopback() && people.is_empty() {
+        gather.wrong(
+            &Origin::Variable(LISTEN.variable.to_owned()),
+            format!("{listen} can be reached from other machines, and anybody could open gates there"),
+            format!("configure [auth] tokens = [{{name = \"dana\", token = \"file:PATH\"}}] or {AUTH_VARIABLE}, or listen at 127.0.0.1"),
+        );
+    }
+}

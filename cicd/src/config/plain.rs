@@ -1,0 +1,99 @@
+//! The settings of the service itself.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::file::File;
+use super::gather::{Gather, Given, beside};
+use super::keys::{BASE_URL, DATA, ENGINE, Key, LISTEN, RULES, SLOTS};
+use super::{EngineChoice, Flags, Origin};
+
+/// The settings that are one text each, read.
+pub(super) struct Plain {
+    pub(super) listen: SocketAddr,
+    pub(super) rules: PathBuf,
+    pub(super) data: PathBuf,
+    pub(super) engine: EngineChoice,
+    pub(super) base_url: Option<String>,
+    pub(super) slots: NonZeroUsize,
+}
+
+/// Reads them; one that is wrong is reported and has its default's place.
+pub(super) fn read(flags: &Flags, file: &File, gather: &mut Gather<'_>) -> Plain {
+    let mut given = |flag: &Option<String>, key: Key| -> Option<Given> {
+        let by_flag = flag.clone().map(|text| Given { text, origin: Origin::Flag(key.flag) });
+        let given = by_flag.or_else(|| gather.variable(key.variable)).or_else(|| file.plain.get(key.file).cloned())?;
+        Some(Given { text: gather.text(&given)?, origin: given.origin })
+    };
+    let (listen, rules, data) = (given(&flags.listen, LISTEN), given(&flags.rules, RULES), given(&flags.data, DATA));
+    let (engine, base_url) = (given(&flags.engine, ENGINE), given(&flags.base_url, BASE_URL));
+    let slots = given(&flags.slots, SLOTS);
+    let place = |given: Option<Given>, default: &str| {
+        given.map_or_else(|| PathBuf::from(default), |given| beside(&given.origin, &given.text))
+    };
+    Plain {
+        listen: listen.and_then(|given| address(&given, gather)).unwrap_or(default_listen()),
+        rules: place(rules, "pointsman.yaml"),
+        data: place(data, ".pointsman"),
+        engine: engine.map_or(EngineChoice::Local, |given| choice(&given, gather)),
+        base_url: base_url.and_then(|given| links(&given, gather)),
+        slots: slots.and_then(|given| number(&given, gather)).unwrap_or_else(processors),
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 8700))
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+fn address(given: &Given, gather: &mut Gather<'_>) -> Option<SocketAddr> {
+    let read = given.text.parse().ok();
+    if read.is_none() {
+        let message = format!("{:?} is not an address to listen at", given.text);
+        gather.wrong(&given.origin, message, "write an IP address and a port: 127.0.0.1:8700");
+    }
+    read
+}
+
+fn choice(given: &Given, gather: &mut Gather<'_>) -> EngineChoice {
+    match given.text.as_str() {
+        "local" => {}
+        "codepipeline" => gather.wrong(&given.origin, "the engine codepipeline is not in this version", "write local"),
+        other => gather.wrong(&given.origin, format!("there is no engine {other:?}"), "write local"),
+    }
+    EngineChoice::Local
+}
+
+fn links(given: &Given, gather: &mut Gather<'_>) -> Option<String> {
+    web_address(given, gather).map(|url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// An address that a browser or a client can be sent to.
+pub(super) fn web_address(given: &Given, gather: &mut Gather<'_>) -> Option<Url> {
+    let read = Url::parse(&given.text).ok().filter(|url| {
+        let plain = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && plain && url.query().is_none()
+    });
+    if read.is_none() {
+        gather.wrong(
+            &given.origin,
+            "this is not a web address",
+            "write http:// or https://, a host, and no user, password or query: https://ci.example.org",
+        );
+    }
+    read
+}
+
+fn number(given: &Given, gather: &mut Gather<'_>) -> Option<NonZeroUsize> {
+    let read = given.text.parse().ok();
+    if read.is_none() {
+        gather.wrong(&given.origin, format!("{:?} is not a number of steps", given.text), "write a number from 1 on");
+    }
+    read
+}
