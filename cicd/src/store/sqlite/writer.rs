@@ -49,7 +49,7 @@ impl Writer {
         let job: Job = Box::new(move |connection| {
             let outcome = connection.and_then(work);
             Box::new(move |batch: Result<(), StoreError>| {
-                let _caller_left = answer.send(batch.and(outcome));
+                let _caller_left = answer.send(outcome.and_then(|value| batch.map(|()| value)));
             })
         });
         let gone = || StoreError::Unavailable("the store is closed".to_owned());
@@ -97,11 +97,15 @@ fn write(connection: &Connection, mut waiting: mpsc::Receiver<Job>, written: &Sy
 /// One transaction. A full disk ends it from within; what follows would then be written by itself, so it is not done.
 fn write_batch(connection: &Connection, batch: &mut Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
     let begun = run(connection, "BEGIN IMMEDIATE");
-    answers.extend(batch.drain(..).map(|job| {
-        let lost = || StoreError::Unavailable("the write was given up".to_owned());
-        job(if connection.is_autocommit() { Err(lost()) } else { Ok(connection) })
-    }));
-    let held = begun.and_then(|()| run(connection, "COMMIT"));
+    let standing = || match &begun {
+        Err(error) => Err(error.clone()),
+        Ok(()) if connection.is_autocommit() => {
+            Err(StoreError::Unavailable("another write of the same moment failed, and took this one along".to_owned()))
+        }
+        Ok(()) => Ok(connection),
+    };
+    answers.extend(batch.drain(..).map(|job| job(standing())));
+    let held = standing().and_then(|connection| run(connection, "COMMIT"));
     if held.is_err() && !connection.is_autocommit() {
         let _over_already = run(connection, "ROLLBACK");
     }
@@ -111,4 +115,92 @@ fn write_batch(connection: &Connection, batch: &mut Vec<Job>, answers: &mut Vec<
 fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    /// A writer on a database of one table, which may have so many pages.
+    fn writer(pages: u32) -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (a ANY) STRICT").unwrap();
+        connection.pragma_update(None, "max_page_count", pages).unwrap();
+        Writer::spawn(connection, sync_channel(1).0).unwrap()
+    }
+
+    async fn insert(writer: &Writer, bytes: usize) -> Result<(), StoreError> {
+        writer
+            .ask(move |connection| {
+                connection.execute("INSERT INTO t VALUES (zeroblob(?))", [i64::try_from(bytes).unwrap()])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn rows(writer: &Writer) -> i64 {
+        writer.ask(|c| Ok(c.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_the_next_write_that_fits_holds() {
+        let writer = writer(10);
+        insert(&writer, 10).await.unwrap();
+        assert_eq!(insert(&writer, 1_000_000).await, Err(StoreError::Unavailable("the disk is full".to_owned())));
+        insert(&writer, 10).await.unwrap();
+        assert_eq!(rows(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_together_is_answered_each_for_themselves() {
+        let writer = writer(1000);
+        let unwanted = writer.ask(|connection| {
+            whole(
+                connection,
+                |kept| *kept,
+                |c| {
+                    c.execute("INSERT INTO t VALUES (1)", [])?;
+                    Ok(false)
+                },
+            )
+        });
+        let failed = writer.ask(|connection| -> Result<(), StoreError> {
+            whole(
+                connection,
+                |()| true,
+                |c| {
+                    c.execute("INSERT INTO t VALUES (2)", [])?;
+                    Err(StoreError::Corrupt("what it read".to_owned()))
+                },
+            )
+        });
+        let (unwanted, failed, held) = tokio::join!(unwanted, failed, insert(&writer, 1));
+        assert_eq!(unwanted, Ok(false));
+        assert_eq!(failed, Err(StoreError::Corrupt("what it read".to_owned())));
+        assert_eq!(held, Ok(()));
+        assert_eq!(rows(&writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_nobodys_success() {
+        let writer = writer(1000);
+        let defer = "CREATE TABLE parent (id INTEGER PRIMARY KEY); PRAGMA foreign_keys = ON; \
+                     CREATE TABLE child (of INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)";
+        // Foreign keys are switched on outside of a transaction only, so the batch is left and begun again.
+        writer
+            .ask(move |connection| Ok(connection.execute_batch(&format!("COMMIT; {defer}; BEGIN IMMEDIATE"))?))
+            .await
+            .unwrap();
+        let orphan = writer.ask(|connection| {
+            connection.execute("INSERT INTO child VALUES (7)", [])?;
+            Ok(())
+        });
+        let (orphan, neighbour) = tokio::join!(orphan, insert(&writer, 1));
+        assert!(matches!(orphan, Err(StoreError::Unavailable(_))), "{orphan:?}");
+        assert_eq!(orphan, neighbour);
+        assert_eq!(rows(&writer).await, 0);
+        insert(&writer, 1).await.unwrap();
+    }
 }
