@@ -33,7 +33,11 @@ fn migrate_with(connection: &mut Connection, steps: &[&str]) -> Result<(), Store
 
 #[cfg(test)]
 mod tests {
+    use router::run::RunState;
+
+    use super::super::{debts, deliveries, runs};
     use super::*;
+    use crate::store::{Commit, RunFilter};
 
     #[test]
     fn a_database_is_brought_forward_once_and_keeps_its_rows() {
@@ -59,6 +63,24 @@ mod tests {
         assert_eq!(version, 1);
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
         assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn what_the_first_version_wrote_is_read() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_with(&mut connection, &MIGRATIONS[..1]).unwrap();
+        connection.execute_batch(include_str!("migrations/0001_sample.sql")).unwrap();
+        migrate(&mut connection).unwrap();
+
+        let waiting = deliveries::undecided(&connection, 9).unwrap();
+        assert_eq!((waiting.len(), waiting[0].delivered.id.as_str(), &waiting[0].body[..]), (1, "d-2", &b"{}"[..]));
+        let run = runs::several(&connection, &RunFilter::Live).unwrap().remove(0);
+        assert_eq!((run.state, run.version, run.environments[0].gate.approvals.len()), (RunState::Waiting, 4, 1));
+        let commit = Commit { repository: run.key.repository, git_ref: run.key.git_ref, commit: run.key.commit };
+        let decided = deliveries::of_commit(&connection, &commit).unwrap().unwrap();
+        assert_eq!((decided.times, decided.runs, decided.decision.is_some()), (2, vec![run.id], true));
+        let owed = debts::due(&connection, "2026-11-20T12:00:00Z".parse().unwrap(), 9).unwrap();
+        assert_eq!((owed.len(), &owed[0].commit, owed[0].version, owed[0].posted.len()), (1, &commit, 3, 1));
     }
 
     #[test]
