@@ -24,8 +24,9 @@ pub(super) fn at_most_bytes(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let room = text.floor_char_boundary(most.saturating_sub(CUT.len_utf8()));
-    format!("{}{CUT}", &text[..room])
+    let room = most.saturating_sub(CUT.len_utf8());
+    let kept = (0..=room).rev().find_map(|end| text.get(..end)).unwrap_or_default();
+    format!("{kept}{CUT}")
 }
 
 /// What a forge said, on one line, not too long, and without our token should it echo that.
