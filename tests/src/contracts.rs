@@ -1,4 +1,5 @@
 //! What every implementation of a trait must do.
 
+mod forge;
 mod samples;
 mod store;

@@ -1,5 +1,7 @@
 //! The world in miniature, stories through the whole service, contract suites, and what holds the house together.
 
+pub mod world;
+
 #[cfg(test)]
 mod arrows;
 #[cfg(test)]

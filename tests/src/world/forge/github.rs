@@ -1,0 +1,154 @@
+//! GitHub's API, as far as anybody here asks it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::door::{Refused, refuse};
+use super::hosted::{Hosted, Shown};
+use super::{Shared, git};
+
+/// GitHub takes so many statuses for one context of a commit and no more.
+pub(super) const STATUSES_MAX: usize = 1000;
+
+/// It lists so many files of a comparison and no more.
+const FILES_MAX: usize = 300;
+
+type Answer = Result<(StatusCode, Json<Value>), Refused>;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/repos/{owner}/{name}/statuses/{sha}", post(set_status))
+        .route("/repos/{owner}/{name}/commits/{sha}/statuses", get(list_statuses))
+        .route("/repos/{owner}/{name}/compare/{basehead}", get(compare))
+}
+
+fn not_found() -> Refused {
+    refuse(404, json!({"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}))
+}
+
+fn invalid(field: &str, message: &str) -> Refused {
+    let error = json!({"resource": "Status", "code": "custom", "field": field, "message": message});
+    refuse(422, json!({"message": "Validation Failed", "errors": [error], "status": "422"}))
+}
+
+async fn set_status(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, sha)): Path<(String, String, String)>,
+    Json(body): Json<BTreeMap<String, Value>>,
+) -> Answer {
+    let mut state = forge.state();
+    let id = state.next_id();
+    let hosted = state.hosted.get_mut(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    if !hosted.has_commit(&sha) {
+        return Err(refuse(422, json!({"message": format!("No commit found for SHA: {sha}"), "status": "422"})));
+    }
+    let shown = read(&sha, &body)?;
+    // Contexts differ only when they differ in more than their case.
+    let same = |told: &&Shown| told.commit == sha && told.context.eq_ignore_ascii_case(&shown.context);
+    if hosted.told.iter().filter(same).count() >= STATUSES_MAX {
+        let message = "This SHA and context has reached the maximum number of statuses.";
+        return Err(invalid("base", message));
+    }
+    let answer = json!({
+        "id": id,
+        "state": shown.state,
+        "context": shown.context,
+        "description": shown.description,
+        "target_url": (!shown.url.is_empty()).then_some(&shown.url),
+        "creator": {"login": "pointsman-bot", "id": 1},
+        "created_at": "2026-01-02T03:04:05Z",
+    });
+    hosted.told.push(shown);
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+fn read(sha: &str, body: &BTreeMap<String, Value>) -> Result<Shown, Refused> {
+    const FIELDS: [&str; 4] = ["state", "context", "description", "target_url"];
+    if let Some(stranger) = body.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+        return Err(invalid(stranger, "is not a permitted key"));
+    }
+    let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let state = text("state");
+    if !["error", "failure", "pending", "success"].contains(&state.as_str()) {
+        return Err(invalid("state", "is not included in the list"));
+    }
+    if text("description").chars().count() > 140 {
+        return Err(invalid("description", "description is too long (maximum is 140 characters)"));
+    }
+    let url = text("target_url");
+    if body.contains_key("target_url") && !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(invalid("target_url", "Target url must use http(s) scheme"));
+    }
+    let context = Some(text("context")).filter(|context| !context.is_empty()).unwrap_or_else(|| "default".to_owned());
+    Ok(Shown { commit: sha.to_owned(), git_ref: None, context, state, description: text("description"), url })
+}
+
+async fn list_statuses(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, sha)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let of_commit = hosted.told.iter().rev().filter(|told| told.commit == sha);
+    let listed: Vec<Value> = of_commit
+        .map(|told| json!({"context": told.context, "state": told.state, "description": told.description, "target_url": told.url}))
+        .collect();
+    Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn compare(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, basehead)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let (base, head) = basehead.split_once("...").ok_or_else(not_found)?;
+    if !hosted.has_commit(base) || !hosted.has_commit(head) {
+        return Err(not_found());
+    }
+    let comparison = comparison(hosted, base, head).map_err(|complaint| refuse(500, json!({"message": complaint})))?;
+    Ok((StatusCode::OK, Json(comparison)))
+}
+
+fn comparison(hosted: &Hosted, base: &str, head: &str) -> Result<Value, String> {
+    let ask = |args: &[&str]| git::try_run(git::command(&hosted.bare).args(args));
+    let merge_base = ask(&["merge-base", base, head])?;
+    let count =
+        |range: String| ask(&["rev-list", "--count", &range])?.parse::<u64>().map_err(|error| error.to_string());
+    let (ahead, behind) = (count(format!("{base}..{head}"))?, count(format!("{head}..{base}"))?);
+    let status = match (ahead, behind) {
+        (0, 0) => "identical",
+        (_, 0) => "ahead",
+        (0, _) => "behind",
+        _ => "diverged",
+    };
+    let changes = git::changes(&hosted.bare, &["diff", "--find-renames", &merge_base, head])?;
+    let file = |change: &git::Changed| {
+        let how = match change.how {
+            'A' => "added",
+            'D' => "removed",
+            'R' => "renamed",
+            _ => "modified",
+        };
+        let mut file = json!({"filename": change.path, "status": how, "additions": 1, "deletions": 0, "changes": 1});
+        if let Some(from) = &change.from {
+            file["previous_filename"] = json!(from);
+        }
+        file
+    };
+    Ok(json!({
+        "status": status,
+        "ahead_by": ahead,
+        "behind_by": behind,
+        "total_commits": ahead,
+        "merge_base_commit": {"sha": merge_base},
+        "commits": [],
+        "files": changes.iter().take(FILES_MAX).map(file).collect::<Vec<_>>(),
+    }))
+}
