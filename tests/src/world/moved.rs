@@ -27,7 +27,7 @@ pub(super) struct Moved {
     pub(super) before: Option<String>,
     pub(super) after: Option<String>,
     /// The commit that `after` is, or is the tag of.
-    pub(super) commit: Option<String>,
+    pub(super) head: Option<Made>,
     pub(super) forced: bool,
     pub(super) actor: String,
     /// The commits that came with it, oldest first.
@@ -61,6 +61,11 @@ impl Moved {
     pub(super) fn short(&self) -> &str {
         let full = self.full_ref.as_str();
         full.strip_prefix("refs/heads/").or_else(|| full.strip_prefix("refs/tags/")).unwrap_or(full)
+    }
+
+    /// The id of the commit it points to.
+    pub(super) fn commit(&self) -> Option<&str> {
+        self.head.as_ref().map(|head| head.id.as_str())
     }
 
     /// Where it points, as a webhook writes it: zeros for nowhere.

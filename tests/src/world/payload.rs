@@ -10,6 +10,8 @@ use super::moved::Moved;
 mod github;
 mod gitlab;
 mod local;
+#[cfg(test)]
+mod tests;
 
 /// A pull request or merge request.
 pub(super) struct Asked<'a> {

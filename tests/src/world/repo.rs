@@ -82,6 +82,19 @@ impl Repo {
         self.commit_and_push(branch, Some(onto), [edit(Work::default())])
     }
 
+    /// Merges one branch into another with a merge commit and pushes that.
+    pub fn merge(&self, from: &str, into: &str) -> Pushed {
+        let (ours, theirs) = (self.tip(into), self.tip(from));
+        let (ours, theirs) = ours.zip(theirs).expect("both branches are there");
+        self.fetch();
+        git::run(git::command(&self.tree).args(["checkout", "--quiet", "--force", "--detach", ours.as_str()]));
+        let mut merge = git::command_by(&self.tree, "dana", self.commits_so_far());
+        let message = format!("Merge branch '{from}' into {into}");
+        git::run(merge.args(["merge", "--quiet", "--no-ff", "-m", &message, theirs.as_str()]));
+        let made = git::commit_of(&self.tree, "HEAD").expect("a commit was made");
+        self.move_ref(&format!("refs/heads/{into}"), &made, |moved| moved)
+    }
+
     /// Makes a branch where another one is, without a commit of its own.
     pub fn branch(&self, name: &str, from: &str) -> Pushed {
         let start = self.tip(from).expect("the branch to start from is there");
@@ -169,7 +182,7 @@ impl Repo {
             forced,
             actor: "dana".to_owned(),
             commits: if is_branch { brought() } else { Vec::new() },
-            commit: Some(commit.clone()),
+            head: Some(Made::read(&self.bare, &commit)),
             base_ref: None,
             tag_message: None,
         };
@@ -184,7 +197,7 @@ impl Repo {
             full_ref: full_ref.to_owned(),
             before: Some(before),
             after: None,
-            commit: None,
+            head: None,
             forced: false,
             actor: "dana".to_owned(),
             commits: Vec::new(),

@@ -16,7 +16,6 @@ pub(super) fn push(path: &str, moved: &Moved) -> Told {
         short(&moved.after_or_zeros())
     );
     let listed = moved.commits.iter().rev().take(COMMITS_MAX).rev();
-    let head = moved.commits.last();
     let body = json!({
         "ref": moved.full_ref,
         "before": moved.before_or_zeros(),
@@ -30,25 +29,9 @@ pub(super) fn push(path: &str, moved: &Moved) -> Told {
         "base_ref": moved.base_ref,
         "compare": compare,
         "commits": listed.map(|made| commit(path, made)).collect::<Vec<_>>(),
-        "head_commit": head.map(|made| commit(path, made)).or_else(|| head_of_nothing_new(path, moved)),
+        "head_commit": moved.head.as_ref().map(|made| commit(path, made)),
     });
     ("push", body)
-}
-
-/// A branch or tag on a commit that was there before has no commits of its own, but still a head.
-fn head_of_nothing_new(path: &str, moved: &Moved) -> Option<Value> {
-    let id = moved.commit.as_ref()?;
-    let made = Made {
-        id: id.clone(),
-        tree: "4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned(),
-        author: moved.actor.clone(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        message: "a commit that was there before".to_owned(),
-        added: Vec::new(),
-        modified: Vec::new(),
-        removed: Vec::new(),
-    };
-    Some(commit(path, &made))
 }
 
 fn commit(path: &str, made: &Made) -> Value {

@@ -18,7 +18,7 @@ pub(super) fn push(path: &str, moved: &Moved) -> Told {
         "after": moved.after_or_zeros(),
         "ref": moved.full_ref,
         "ref_protected": moved.short() == "main",
-        "checkout_sha": moved.commit,
+        "checkout_sha": moved.commit(),
         "message": moved.tag_message,
         "user_id": 4,
         "user_name": moved.actor,

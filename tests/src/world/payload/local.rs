@@ -21,9 +21,9 @@ pub(super) fn push(path: &str, bare: &Path, moved: &Moved) -> Told {
         "ref": moved.full_ref,
         "before": moved.before_or_zeros(),
         // git itself peels an annotated tag for the hook, which knows nothing of tag objects.
-        "after": moved.commit.clone().unwrap_or_else(|| "0".repeat(40)),
+        "after": moved.commit().map_or_else(|| "0".repeat(40), str::to_owned),
         "actor": moved.actor,
-        "message": moved.commits.last().map_or("", |commit| commit.message.as_str()),
+        "message": moved.head.as_ref().map_or("", |head| head.message.as_str()),
         "forced": moved.forced,
         "changed": changed,
     });
