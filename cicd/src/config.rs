@@ -93,6 +93,21 @@ pub struct ForgeSettings {
     pub token: Option<Secret>,
 }
 
+impl ForgeSettings {
+    /// The one forge of a kind, with nothing configured.
+    pub fn of(kind: ForgeKind) -> Self {
+        Self {
+            name: kind.default_name(),
+            kind,
+            api_url: None,
+            webhook_secrets: Vec::new(),
+            signing_keys: Vec::new(),
+            webhook_tokens: Vec::new(),
+            token: None,
+        }
+    }
+}
+
 /// A person and the bearer token that proves them.
 pub struct PersonToken {
     /// Who.
@@ -129,6 +144,22 @@ impl Settings {
             people,
             warnings,
         })
+    }
+
+    /// What holds when nothing is said, with these forges.
+    pub fn with_forges(forges: Vec<ForgeSettings>) -> Self {
+        let plain = plain::Plain::default();
+        Self {
+            listen: plain.listen,
+            rules: plain.rules,
+            data: plain.data,
+            engine: plain.engine,
+            base_url: plain.base_url,
+            slots: plain.slots,
+            forges,
+            people: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The address that links lead to, for a service that listens at `bound`.

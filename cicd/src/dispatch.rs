@@ -72,7 +72,7 @@ async fn decide(app: &App, delivery: &Delivery) -> (Delivered, Decision) {
     tracing::info!(
         delivery.id = %delivered.id,
         repo.name = delivered.event.repository().map(ToString::to_string),
-        verdict = ?decision.verdict_word(),
+        verdict = decision.verdict.word(),
         because = decision.because.join(", "),
         "decided"
     );

@@ -74,6 +74,9 @@ async fn tell(app: &App, forge: &dyn Forge, owed: &Owed, news: &[&Status]) -> (V
             Ok(Told::Never(why)) => {
                 tracing::warn!(commit = %owed.commit.commit, context = status.context, "never shown: {why}");
             }
+            Err(later) if later.gives_up_after.is_some_and(|most| owed.failures >= most) => {
+                tracing::warn!(commit = %owed.commit.commit, context = status.context, "given up: {later}");
+            }
             Err(later) => {
                 tracing::warn!(commit = %owed.commit.commit, context = status.context, "told later: {later}");
                 return (told, Settled::Later(next_try(app, owed, &later), later.why));

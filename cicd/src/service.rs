@@ -45,16 +45,13 @@ impl Service {
     ///
     /// # Errors
     /// What cannot be opened, in words for whoever starts the service.
-    pub async fn open(settings: Settings, clock: Arc<dyn Clock>, stop: &CancellationToken) -> anyhow::Result<Self> {
+    pub async fn open(settings: &Settings, clock: Arc<dyn Clock>, stop: &CancellationToken) -> anyhow::Result<Self> {
         let door = TcpListener::bind(settings.listen).await.with_context(|| match settings.listen.port() {
             0 => format!("no port of {} is free", settings.listen.ip()),
             _ => format!("cannot listen at {}; choose another address with --listen", settings.listen),
         })?;
-        let base_url = match &settings.base_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", door.local_addr()?),
-        };
-        let (app, events) = app::open(&settings, base_url, clock).await?;
+        let base_url = settings.links(door.local_addr()?).trim_end_matches('/').to_owned();
+        let (app, events) = app::open(settings, base_url, clock).await?;
         Ok(Self { app: Arc::new(app), door, events, stop: stop.clone() })
     }
 

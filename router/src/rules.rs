@@ -97,6 +97,11 @@ impl Rules {
         })
     }
 
+    /// Where git fetches a repository from, when the file says so.
+    pub fn clone_of(&self, repository: &Repository) -> Option<&str> {
+        self.repository_named(repository)?.clone.as_deref()
+    }
+
     /// The entries of `repositories`, in their order.
     pub fn repositories(&self) -> &[NamedRepository] {
         &self.repositories
@@ -213,6 +218,18 @@ pub enum Verdict {
     },
     /// Genuine, and not acted on: a repository that no rule names, a body that cannot be read.
     Refused,
+}
+
+impl Verdict {
+    /// Its word on a receipt: `start`, `ignore`, `nothing`, `refused`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "start",
+            Self::Ignore { .. } => "ignore",
+            Self::Nothing { .. } => "nothing",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// One run to be started.

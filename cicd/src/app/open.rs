@@ -42,7 +42,7 @@ pub async fn open(
     let forges = forges(settings, &rules)?;
     let (events, told) = mpsc::channel(EVENTS_WAITING);
     let engine = LocalEngine::new(
-        LocalConfig { rules_folder: folder_of(&settings.rules), slots: settings.slots, ..LocalConfig::new(data) },
+        LocalConfig { rules_folder: folder_of(&settings.rules), slots: settings.slots.get(), ..LocalConfig::new(data) },
         clone_from(&forges, settings),
         Arc::clone(&clock),
         logs.clone(),
@@ -56,7 +56,7 @@ pub async fn open(
         doors: doors(settings)?,
         rules,
         logs,
-        access: Access::new(settings.people.clone()),
+        access: Access::new(&settings.people),
         base_url,
         wake: Wake::default(),
     };
@@ -106,16 +106,12 @@ const GITLAB: &str = "https://gitlab.com";
 /// GitHub's own installation.
 const GITHUB: &str = "https://github.com";
 
-/// A local repository is where the rule file's `clone` says, or in the forge's folder: `<root>/<name>.git` or `<root>/<name>`.
+/// A local repository is where the rule file's `clone` says.
 fn local_clone(forge: &ForgeSettings, rules: &Arc<RulesFile>) -> impl Fn(&RepoPath) -> Option<String> + use<> {
-    let (name, kind, root, rules) = (forge.name.clone(), forge.kind, forge.root.clone(), Arc::clone(rules));
+    let (name, kind, rules) = (forge.name.clone(), forge.kind, Arc::clone(rules));
     move |path| {
         let repository = Repository { forge: name.clone(), kind, path: path.clone() };
-        rules.current().clone_of(&repository).or_else(|| {
-            let root = root.as_ref()?;
-            let places = [root.join(format!("{path}.git")), root.join(path.as_str())];
-            places.into_iter().find(|place| place.is_dir()).map(|place| place.to_string_lossy().into_owned())
-        })
+        rules.current().clone_of(&repository).map(str::to_owned)
     }
 }
 

@@ -11,6 +11,9 @@ use super::gather::{Gather, Given, beside};
 use super::keys::{BASE_URL, DATA, ENGINE, Key, LISTEN, RULES, SLOTS};
 use super::{EngineChoice, Flags, Origin};
 
+const DEFAULT_RULES: &str = "pointsman.yaml";
+const DEFAULT_DATA: &str = ".pointsman";
+
 /// The settings that are one text each, read.
 pub(super) struct Plain {
     pub(super) listen: SocketAddr,
@@ -36,11 +39,24 @@ pub(super) fn read(flags: &Flags, file: &File, gather: &mut Gather<'_>) -> Plain
     };
     Plain {
         listen: listen.and_then(|given| address(&given, gather)).unwrap_or(default_listen()),
-        rules: place(rules, "pointsman.yaml"),
-        data: place(data, ".pointsman"),
+        rules: place(rules, DEFAULT_RULES),
+        data: place(data, DEFAULT_DATA),
         engine: engine.map_or(EngineChoice::Local, |given| choice(&given, gather)),
         base_url: base_url.and_then(|given| links(&given, gather)),
         slots: slots.and_then(|given| number(&given, gather)).unwrap_or_else(processors),
+    }
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self {
+            listen: default_listen(),
+            rules: PathBuf::from(DEFAULT_RULES),
+            data: PathBuf::from(DEFAULT_DATA),
+            engine: EngineChoice::Local,
+            base_url: None,
+            slots: processors(),
+        }
     }
 }
 

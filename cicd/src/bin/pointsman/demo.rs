@@ -66,26 +66,23 @@ impl Stage {
     /// The rule file of this repository, with the demo's own folder for environments.
     fn write_rules(&self) -> anyhow::Result<PathBuf> {
         let text = include_str!("../../../../pointsman.yaml");
-        let place = self.path("environments");
-        let text = text.replace("DEPLOY_TO: /srv/environments", &format!("DEPLOY_TO: {}", place.display()));
+        let (clone, place) = (self.path("repositories/demo.git"), self.path("environments"));
+        let named = format!(
+            "{{local: demo, clone: {:?}, variables: {{DEPLOY_TO: {:?}}}}}",
+            clone.to_string_lossy(),
+            place.to_string_lossy()
+        );
+        let text = text.replacen("local: demo\n", &format!("{named}\n"), 1);
         let path = self.path("pointsman.yaml");
         std::fs::write(&path, text)?;
         Ok(path)
     }
 
     fn settings(&self, args: &Args) -> anyhow::Result<Settings> {
-        let forge = ForgeSettings {
-            root: Some(self.path("repositories")),
-            webhook_secrets: vec![self.secret.clone()],
-            ..ForgeSettings::of(ForgeKind::Local)
-        };
-        Ok(Settings {
-            listen: args.listen,
-            rules: self.write_rules()?,
-            data: self.path("data"),
-            forges: vec![forge],
-            ..Settings::default()
-        })
+        let secrets = vec![self.secret.clone()];
+        let forge = ForgeSettings { webhook_secrets: secrets, ..ForgeSettings::of(ForgeKind::Local) };
+        let defaults = Settings::with_forges(vec![forge]);
+        Ok(Settings { listen: args.listen, rules: self.write_rules()?, data: self.path("data"), ..defaults })
     }
 }
 
@@ -102,10 +99,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let settings = stage.settings(args)?;
-    let service = match Service::open(settings.clone(), Arc::new(SystemClock), &stop).await {
+    let service = match Service::open(&settings, Arc::new(SystemClock), &stop).await {
         Err(trouble) if cicd::service::is_port_taken(&trouble) => {
             let any = std::net::SocketAddr::new(settings.listen.ip(), 0);
-            Service::open(Settings { listen: any, ..settings }, Arc::new(SystemClock), &stop).await?
+            Service::open(&Settings { listen: any, ..settings }, Arc::new(SystemClock), &stop).await?
         }
         opened => opened?,
     };

@@ -29,8 +29,8 @@ struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// The rule file.
-    #[arg(long, global = true, value_name = "FILE", default_value = "pointsman.yaml", env = "POINTSMAN_RULES")]
-    rules: PathBuf,
+    #[arg(long, global = true, value_name = "FILE", env = "POINTSMAN_RULES", help = "The rule file [default: pointsman.yaml]")]
+    rules: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     let Cli { format, rules, command } = Cli::parse();
     let done = match command {
         Command::Demo(args) => demo::run(&args),
-        Command::Serve(args) => serve::run(&args, &rules),
+        Command::Serve(args) => serve::run(&args, rules.as_deref()),
         Command::Check(args) => check::run(&args, &rules, format),
         Command::Explain(args) => explain::run(&args, &rules, format),
         Command::Runs(args) => runs::run(&args, format),

@@ -1,12 +1,11 @@
 //! `serve`: a service that stays.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use cicd::clock::SystemClock;
-use cicd::config::{Flags, Settings};
+use cicd::config::{Flags, ProcessVars, Settings};
 use cicd::service::Service;
 use console::style;
 use tokio_util::sync::CancellationToken;
@@ -18,10 +17,10 @@ use crate::terminal::{plain, say};
 pub(crate) struct Args {
     /// Where to listen. Other than loopback only with `[auth]` configured.
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     /// The folder for the database, logs, artifacts and caches.
     #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
+    data: Option<String>,
     /// What runs pipelines.
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
@@ -30,35 +29,40 @@ pub(crate) struct Args {
     base_url: Option<String>,
     /// The settings file.
     #[arg(long, value_name = "FILE", env = "POINTSMAN_CONFIG")]
-    config: Option<PathBuf>,
+    config: Option<String>,
+    /// How many stages and deploys may be at work at once; one for each processor otherwise.
+    #[arg(long, value_name = "NUMBER")]
+    slots: Option<String>,
     /// Print what the stages write, too.
     #[arg(long)]
     logs: bool,
 }
 
-pub(crate) fn run(args: &Args, rules: &Path) -> anyhow::Result<ExitCode> {
-    let Args { listen, data, engine, base_url, config, logs } = args;
+pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let Args { listen, data, engine, base_url, config, slots, logs } = args;
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
         .with_ansi(console::user_attended_stderr())
         .init();
     let flags = Flags {
-        listen: *listen,
-        rules: Some(rules.to_owned()),
+        listen: listen.clone(),
+        rules: rules.map(|path| path.to_string_lossy().into_owned()),
         data: data.clone(),
         engine: engine.clone(),
         base_url: base_url.clone(),
         config: config.clone(),
+        slots: slots.clone(),
     };
-    let settings = Settings::load(&flags)?;
+    let settings = Settings::load(&flags, &ProcessVars)?;
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     tokio::runtime::Runtime::new()?.block_on(serve(settings, *logs))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(settings: Settings, logs: bool) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let service = Service::open(settings, Arc::new(SystemClock), &stop).await?;
+    let service = Service::open(&settings, Arc::new(SystemClock), &stop).await?;
     say(format!("listening at {}", service.app.base_url));
     if logs {
         let mut lines = service.app.logs.listen();

@@ -13,7 +13,7 @@ use cicd::store::{DeliveryRecord, RunFilter, StoreError};
 use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use router::id::{DeliveryId, RunId};
-use router::rules::explain::Receipt;
+use router::rules::Receipt;
 use router::run::{Person, Run};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -108,7 +108,7 @@ impl Shown {
         let goes = match (&receipt.route, receipt.runs.as_slice()) {
             (Some(route), [_, ..]) => format!("→ {}", style(route).bold()),
             (Some(route), []) => format!("→ {route}, nothing to do"),
-            (None, _) => format!("→ {}", style(decision.verdict_word()).bold()),
+            (None, _) => format!("→ {}", style(decision.verdict.word()).bold()),
         };
         let commit: String = receipt.commit.unwrap_or_default().chars().take(8).collect();
         self.say(&format!("{} {} {commit} {goes}", style(receipt.event).cyan(), plain(&name)));
