@@ -21,8 +21,10 @@ use crate::forge::CloneFrom;
 
 mod changed;
 mod command;
+mod commit;
 
 pub use changed::changed_files;
+pub use commit::{is_ancestor, message};
 use command::{Git as Command, said};
 
 /// How long a fetch may take, unless told otherwise.

@@ -34,11 +34,8 @@ impl Forge for Local {
         if push.forced {
             return Ok(ChangedFiles::Unknown("history was rewritten".to_owned()));
         }
-        let Some(before) = &push.before else {
-            return Ok(ChangedFiles::Unknown("it is new, so there is nothing to compare it with".to_owned()));
-        };
         match (self.clone_of)(&push.repository.path).map(std::path::PathBuf::from) {
-            Some(folder) if folder.is_dir() => Ok(git::changed_files(&folder, Some(before), &push.commit).await),
+            Some(folder) if folder.is_dir() => Ok(git::changed_files(&folder, push.before.as_ref(), &push.commit).await),
             Some(_) | None => Ok(ChangedFiles::Unknown("the rule file names no folder to compare in".to_owned())),
         }
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Delivery, Keys, Pushed, Repo, START, World, Work};
+use crate::world::{Delivery, FakeForge, Keys, Pushed, Repo, START, Work, World};
 
 /// How long anything may take before a story is given up. Nothing is waited for by the clock; this is only the end of patience.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,12 +35,12 @@ pub(crate) struct House {
     serving: JoinHandle<anyhow::Result<()>>,
 }
 
-/// The rules of most stories. `CLONE` becomes the path of the repository, `DEPLOY` a folder.
+/// The rules of most stories. `DEPLOY` becomes a folder of the world's.
 pub(crate) const RULES: &str = "
 version: 1
 repositories:
-  - {github: acme/shop, clone: HUB, variables: {DEPLOY_TO: DEPLOY}}
-  - {gitlab: acme/shop, clone: LAB, variables: {DEPLOY_TO: DEPLOY}}
+  - {github: acme/shop, variables: {DEPLOY_TO: DEPLOY}}
+  - {gitlab: acme/shop, variables: {DEPLOY_TO: DEPLOY}}
 pipelines:
   infrastructure:
     stages: [{name: synth, buildspec: ci/ok.yml}]
@@ -77,11 +77,7 @@ impl House {
     pub(crate) async fn with_rules(rules: &str) -> Self {
         let clock = FakeClock::at(Timestamp::from_second(START).unwrap());
         let world = World::by(Arc::new(clock.clone())).await;
-        let place = |path: PathBuf| path.to_string_lossy().into_owned();
-        let text = rules
-            .replace("HUB", &place(world.github("acme/shop").bare().to_owned()))
-            .replace("LAB", &place(world.gitlab("acme/shop").bare().to_owned()))
-            .replace("DEPLOY", &place(world.folder("environments")));
+        let text = rules.replace("DEPLOY}", &format!("{}}}", world.folder("environments").display()));
         let rules = world.file("pointsman.yaml", &text);
         let settings = Self::settings(&world, rules.clone());
         let (app, url, stop, serving) = Self::start(settings, &clock).await;
@@ -91,24 +87,19 @@ impl House {
     fn settings(world: &World, rules: PathBuf) -> Settings {
         let secret = |text: &str| vec![Secret::new(text)];
         let github = ForgeSettings {
-            api_url: Some(world.hub.url()),
-            webhook_secrets: secret(Keys::GITHUB_SECRET),
-            token: Some(Secret::new(Keys::TOKEN)),
+            api_url: Some(world.hub.api_url()),
+            webhook_secrets: secret(Keys::GITHUB),
+            token: Some(Secret::new(FakeForge::TOKEN)),
             ..ForgeSettings::of(ForgeKind::Github)
         };
         let gitlab = ForgeSettings {
-            api_url: Some(world.lab.url()),
+            api_url: Some(world.lab.api_url()),
             signing_keys: secret(Keys::GITLAB_SIGNING),
-            token: Some(Secret::new(Keys::TOKEN)),
+            token: Some(Secret::new(FakeForge::TOKEN)),
             ..ForgeSettings::of(ForgeKind::Gitlab)
         };
-        Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            rules,
-            data: world.folder("data"),
-            forges: vec![github, gitlab],
-            ..Settings::default()
-        }
+        let listen = ([127, 0, 0, 1], 0).into();
+        Settings { listen, rules, data: world.folder("data"), ..Settings::with_forges(vec![github, gitlab]) }
     }
 
     async fn start(
@@ -116,7 +107,7 @@ impl House {
         clock: &FakeClock,
     ) -> (Arc<App>, String, CancellationToken, JoinHandle<anyhow::Result<()>>) {
         let stop = CancellationToken::new();
-        let service = Service::open(settings, Arc::new(clock.clone()), &stop).await.unwrap();
+        let service = Service::open(&settings, Arc::new(clock.clone()), &stop).await.unwrap();
         let app = Arc::clone(&service.app);
         let url = app.base_url.clone();
         (app, url, stop, tokio::spawn(service.run()))
@@ -184,6 +175,17 @@ impl House {
             self.app.store.owed(self.app.clock.now(), 1).await.unwrap().is_empty()
         })
         .await;
+    }
+
+    /// What a forge shows on a commit: the newest of each context, `context state description`.
+    pub(crate) fn shown(&self, kind: ForgeKind, commit: &CommitId) -> Vec<String> {
+        let latest = self.forge(kind).latest("acme/shop", commit);
+        latest.into_iter().map(|(context, (state, description))| format!("{context} {state} {description}")).collect()
+    }
+
+    /// The fake forge of a kind.
+    pub(crate) fn forge(&self, kind: ForgeKind) -> &FakeForge {
+        if kind == ForgeKind::Gitlab { &self.world.lab } else { &self.world.hub }
     }
 
     /// Says yes or no at a gate.

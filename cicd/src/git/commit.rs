@@ -1,0 +1,29 @@
+//! What a repository on this machine says of a commit.
+
+use std::path::Path;
+
+use router::id::CommitId;
+
+use super::command::Git;
+use super::{GitError, LOCAL_TIMEOUT};
+
+/// The message of a commit.
+///
+/// # Errors
+/// [`GitError`] when the repository does not have it.
+pub async fn message(repository: &Path, commit: &CommitId) -> Result<String, GitError> {
+    let show = ["show", "--no-patch", "--format=%B", commit.as_str(), "--"];
+    let said = Git::on(repository).args(show).run(LOCAL_TIMEOUT).await?;
+    let message = String::from_utf8_lossy(&said.stdout).trim_end().to_owned();
+    said.well()?;
+    Ok(message)
+}
+
+/// Whether `after` holds everything that `before` held: a push between the two rewrote nothing.
+///
+/// # Errors
+/// [`GitError`] when git cannot be started.
+pub async fn is_ancestor(repository: &Path, before: &CommitId, after: &CommitId) -> Result<bool, GitError> {
+    let asked = ["merge-base", "--is-ancestor", before.as_str(), after.as_str()];
+    Ok(Git::on(repository).args(asked).run(LOCAL_TIMEOUT).await?.ok)
+}

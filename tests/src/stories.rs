@@ -1,0 +1,9 @@
+//! Stories through the whole service: a push goes in, statuses come out. Each reads like the thing it tells.
+
+mod bad_input;
+mod beginnings;
+mod gates;
+mod house;
+mod order;
+mod pushes;
+mod trouble;

@@ -1,0 +1,103 @@
+//! Gates: who may open them, what they hold, when they close.
+
+use cicd::control::{Answer, Refusal};
+use router::id::ForgeKind;
+use router::run::{Run, RunState};
+
+use super::house::House;
+use crate::world::Pushed;
+
+async fn waiting(house: &House, kind: ForgeKind) -> (Pushed, Run) {
+    let shop = house.shop(kind);
+    let pushed = shop.push("main", |work| work.write("src/b.rs", "fn b() {}\n").by("dana"));
+    house.deliver(&pushed).await;
+    let run = house.run(&pushed.commit, RunState::Waiting).await;
+    (pushed, run)
+}
+
+#[tokio::test]
+async fn only_those_whom_the_rules_name_open_a_gate() {
+    let house = House::open().await;
+    let (pushed, run) = waiting(&house, ForgeKind::Github).await;
+    for (who, words) in [
+        ("mallory", "mallory is not among those who may decide here: leads"),
+        ("octocat", "octocat pushed this commit; somebody else must decide (not_author)"),
+    ] {
+        let who = if run.actor == "dana" && who == "octocat" { "dana" } else { who };
+        let words = words.replace("octocat", &run.actor);
+        match house.decide(&run, "prod", Answer::Approve, who).await {
+            Err(Refusal::NotAllowed(said)) => assert_eq!(said, words),
+            other => panic!("{who}: {other:?}"),
+        }
+    }
+    assert!(matches!(house.decide(&run, "stage", Answer::Approve, "lee").await, Err(Refusal::NotNow(_))));
+    assert!(matches!(house.decide(&run, "moon", Answer::Approve, "lee").await, Err(Refusal::NotFound(_))));
+    house.decide(&run, "prod", Answer::Approve, "lee").await.unwrap();
+    house.run(&pushed.commit, RunState::Succeeded).await;
+    assert!(matches!(house.decide(&run, "prod", Answer::Approve, "lee").await, Err(Refusal::NotNow(_))));
+    house.close().await;
+}
+
+async fn somebody_says_no(kind: ForgeKind) -> Vec<String> {
+    let house = House::open().await;
+    let (pushed, run) = waiting(&house, kind).await;
+    house.decide(&run, "prod", Answer::Reject, "lee").await.unwrap();
+    house.run(&pushed.commit, RunState::Rejected).await;
+    assert!(!house.environments().join("prod.txt").exists());
+    let shown = house.shown(kind, &pushed.commit);
+    house.close().await;
+    shown
+}
+
+#[tokio::test]
+async fn a_no_is_final_on_github() {
+    insta::assert_snapshot!(somebody_says_no(ForgeKind::Github).await.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_no_is_final_on_gitlab() {
+    insta::assert_snapshot!(somebody_says_no(ForgeKind::Gitlab).await.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_gate_that_nobody_opens_closes_in_time() {
+    let house = House::open().await;
+    let (pushed, _) = waiting(&house, ForgeKind::Github).await;
+    house.clock.advance_seconds(3599);
+    house.run(&pushed.commit, RunState::Waiting).await;
+    house.clock.advance_seconds(1);
+    let run = house.run(&pushed.commit, RunState::Expired).await;
+    assert_eq!(run.because, "nobody said yes at prod in time");
+    let shown = house.shown(ForgeKind::Github, &pushed.commit);
+    assert!(shown.contains(&"pointsman error main: nobody said yes at prod in time".to_owned()), "{shown:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_environment_has_one_deploy_at_a_time_and_others_wait_their_turn() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    // Each deploy says that it is in, waits to be let out, and fails when it is not alone.
+    let deploy = "version: 0.2\nphases: {build: {commands: ['mkdir \"$DEPLOY_TO/in\"', 'while ! [ -e \"$DEPLOY_TO/out-$POINTSMAN_REF_NAME\" ]; do sleep 0.02; done', 'rmdir \"$DEPLOY_TO/in\"']}}\n";
+    let deploy = deploy.replace("out-$POINTSMAN_REF_NAME", "out-${POINTSMAN_TAG:-main}");
+    let main = shop.push("main", |work| work.write("ci/deploy.yml", &deploy));
+    house.deliver(&main).await;
+    house.until("main is in", async || house.environments().join("in").is_dir()).await;
+
+    let tag = shop.tag("v2", "main");
+    house.deliver(&tag).await;
+    house
+        .until("the tag waits for stage", async || {
+            house.runs(&tag.commit).await.iter().any(|run| run.because == "waits until stage is free")
+        })
+        .await;
+    std::fs::write(house.environments().join("out-v2"), "").unwrap();
+    std::fs::write(house.environments().join("out-main"), "").unwrap();
+    house
+        .until("both have been in", async || {
+            let states: Vec<_> = house.runs(&tag.commit).await.iter().map(|run| run.state).collect();
+            states == [RunState::Waiting, RunState::Succeeded]
+        })
+        .await;
+    house.close().await;
+}

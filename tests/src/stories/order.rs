@@ -1,0 +1,122 @@
+//! One push after another on the same ref, and the same push twice.
+
+use axum::http::StatusCode;
+use router::id::ForgeKind;
+use router::run::RunState;
+
+use super::house::House;
+use crate::world::{Pushed, Repo};
+
+/// A push whose tests wait until the story lets them go.
+fn slow(shop: &Repo, house: &House, branch: &str, name: &str) -> Pushed {
+    let go = house.environments().join(format!("go-{name}"));
+    let here = house.environments().join(format!("here-{name}"));
+    let test = format!("touch '{}'\nwhile ! [ -e '{}' ]; do sleep 0.02; done\n", here.display(), go.display());
+    shop.push(branch, |work| work.write("ci/test.sh", test))
+}
+
+async fn at_work(house: &House, name: &str) {
+    let here = house.environments().join(format!("here-{name}"));
+    house.until(&format!("{name} is at work"), async || here.exists()).await;
+}
+
+fn let_go(house: &House, name: &str) {
+    std::fs::write(house.environments().join(format!("go-{name}")), "").unwrap();
+}
+
+async fn a_newer_push_takes_the_place(kind: ForgeKind) -> Vec<String> {
+    let house = House::open().await;
+    let shop = house.shop(kind);
+    let older = slow(&shop, &house, "feature/a", "older");
+    house.deliver(&older).await;
+    at_work(&house, "older").await;
+    let newer = shop.push("feature/a", |work| work.write("ci/test.sh", "echo quick\n"));
+    house.deliver(&newer).await;
+    house.run(&newer.commit, RunState::Succeeded).await;
+    let run = house.run(&older.commit, RunState::Superseded).await;
+    assert_eq!(run.because, format!("superseded by {}", newer.commit.short()));
+    let shown = house.shown(kind, &older.commit);
+    house.close().await;
+    shown.into_iter().map(|line| line.replace(newer.commit.short(), "<newer>")).collect()
+}
+
+#[tokio::test]
+async fn a_superseded_run_ends_on_github() {
+    insta::assert_snapshot!(a_newer_push_takes_the_place(ForgeKind::Github).await.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_superseded_run_ends_on_gitlab() {
+    insta::assert_snapshot!(a_newer_push_takes_the_place(ForgeKind::Gitlab).await.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn with_queue_the_newer_push_waits_its_turn() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let first = slow(&shop, &house, "queue/a", "first");
+    house.deliver(&first).await;
+    at_work(&house, "first").await;
+    let second = shop.push("queue/a", |work| work.write("ci/test.sh", "echo quick\n"));
+    house.deliver(&second).await;
+    cicd::advance::advance(&house.app).await.unwrap();
+    assert_eq!(house.runs(&second.commit).await[0].state, RunState::Queued);
+    let_go(&house, "first");
+    house.run(&second.commit, RunState::Succeeded).await;
+    house.run(&first.commit, RunState::Succeeded).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn the_same_push_is_the_same_run_however_it_comes() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let pushed = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    house.deliver(&pushed).await;
+    house.run(&pushed.commit, RunState::Succeeded).await;
+
+    let again = house.world.redeliver(&pushed.delivery);
+    assert_eq!(house.send(&again).await.0, StatusCode::ACCEPTED);
+    let other = Pushed { delivery: pushed.delivery.clone().through_another_hook("11111111-2222-3333-4444-555555555555"), ..pushed.clone() };
+    house.deliver(&other).await;
+    let runs = house.runs(&pushed.commit).await;
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].deliveries.len(), 2, "the run knows both hooks");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn ten_at_once_are_still_one() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Gitlab);
+    let pushed = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    let sent: Vec<_> = (0..10).map(|_| house.send(&pushed.delivery)).collect();
+    for send in sent {
+        assert_eq!(send.await.0, StatusCode::ACCEPTED);
+    }
+    house.run(&pushed.commit, RunState::Succeeded).await;
+    assert_eq!(house.runs(&pushed.commit).await.len(), 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_run_ends_and_can_be_run_again() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let pushed = slow(&shop, &house, "feature/a", "slow");
+    house.deliver(&pushed).await;
+    at_work(&house, "slow").await;
+    let by = router::run::Person::new("lee").unwrap();
+    let run = house.runs(&pushed.commit).await.pop().unwrap();
+    cicd::control::cancel(&house.app, &run.id, by.clone()).await.unwrap();
+    let run = house.run(&pushed.commit, RunState::Stopped).await;
+    assert_eq!(run.because, "stopped by lee");
+    assert!(house.shown(ForgeKind::Github, &pushed.commit).contains(&"pointsman error feature: stopped by lee".to_owned()));
+
+    let_go(&house, "slow");
+    let again = cicd::control::retry(&house.app, &run.id, by).await.unwrap();
+    assert_eq!(again.key.attempt, 2);
+    house.run(&pushed.commit, RunState::Succeeded).await;
+    assert!(house.shown(ForgeKind::Github, &pushed.commit).iter().any(|line| line.starts_with("pointsman success")));
+    house.close().await;
+}
