@@ -37,6 +37,25 @@ pub(super) struct File {
 const SECTIONS: [&str; 8] =
     ["version", "repositories", "pipelines", "environments", "people", "ignore", "routes", "tests"];
 
+/// Every key of the language: the reference must explain each.
+#[cfg(test)]
+pub(super) fn keys() -> Vec<&'static str> {
+    let all: [&[&str]; 11] = [
+        &SECTIONS,
+        &repository::KEYS,
+        &pipeline::PIPELINE,
+        &pipeline::STAGE,
+        &pipeline::BUILDSPEC,
+        &place::ENVIRONMENT,
+        &place::APPROVAL,
+        &route::ROUTE,
+        &route::IGNORE,
+        &route::PATHS,
+        &expectation::KEYS,
+    ];
+    all.concat()
+}
+
 /// Reads the text; every problem is in the reader.
 pub(super) fn parse(text: &str, reader: &mut Reader) -> File {
     let root = match yaml::parse(text) {

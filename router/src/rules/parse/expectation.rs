@@ -32,7 +32,8 @@ pub(in crate::rules) enum Expected {
     Routes(Vec<RouteName>),
 }
 
-const KEYS: [&str; 9] = ["push", "tag", "repo", "changed", "actor", "message", "created", "forced", "expect"];
+pub(super) const KEYS: [&str; 9] =
+    ["push", "tag", "repo", "changed", "actor", "message", "created", "forced", "expect"];
 
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Expectation> {
     let fields = reader.fields(node, "a test", &KEYS)?;

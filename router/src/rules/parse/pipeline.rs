@@ -28,6 +28,11 @@ pub(in crate::rules) struct StepEntry {
     pub(in crate::rules) buildspec: Place,
 }
 
+pub(super) const PIPELINE: [&str; 2] = ["stages", "deploy"];
+/// A deploy has the same keys but for the first.
+pub(super) const STAGE: [&str; 6] = ["name", "buildspec", "compute", "image", "privileged", "timeout"];
+pub(super) const BUILDSPEC: [&str; 2] = ["central", "inline"];
+
 /// `CodeBuild`'s longest build.
 const TIMEOUT_MAX: u64 = 36 * 3600;
 const PATH_BYTES_MAX: usize = 500;
@@ -47,7 +52,7 @@ fn read(reader: &mut Reader, key: &Node, value: &Node) -> Option<PipelineEntry> 
         reader.tell(name.place, "`none` is no pipeline's name: `pipeline: none` starts nothing");
     }
     let what = format!("the pipeline `{}`", name.value);
-    let Some(fields) = reader.fields(value, &what, &["stages", "deploy"]) else {
+    let Some(fields) = reader.fields(value, &what, &PIPELINE) else {
         return Some(PipelineEntry { name, stages: Vec::new(), deploy: None });
     };
     let mut stages: Vec<StageEntry> = Vec::new();
@@ -70,14 +75,14 @@ fn read(reader: &mut Reader, key: &Node, value: &Node) -> Option<PipelineEntry> 
 }
 
 fn stage(reader: &mut Reader, node: &Node) -> Option<StageEntry> {
-    let fields = reader.fields(node, "a stage", &["name", "buildspec", "compute", "image", "privileged", "timeout"])?;
+    let fields = reader.fields(node, "a stage", &STAGE)?;
     let step = step(reader, &fields, "a stage");
     let name = reader.need(&fields, "a stage", "name")?;
     Some(StageEntry { name: reader.name(name, "name")?, step })
 }
 
 fn deploy(reader: &mut Reader, node: &Node) -> Option<StepEntry> {
-    let fields = reader.fields(node, "a deploy", &["buildspec", "compute", "image", "privileged", "timeout"])?;
+    let fields = reader.fields(node, "a deploy", &STAGE[1..])?;
     Some(step(reader, &fields, "a deploy"))
 }
 
@@ -149,7 +154,7 @@ fn buildspec(reader: &mut Reader, node: &Node) -> Option<Buildspec> {
     if let Value::Scalar { .. } = node.value {
         return path(reader, node).map(Buildspec::Commit);
     }
-    let fields = reader.fields(node, "a buildspec", &["central", "inline"])?;
+    let fields = reader.fields(node, "a buildspec", &BUILDSPEC)?;
     match (fields.get("central"), fields.get("inline")) {
         (Some(node), None) => path(reader, node).map(Buildspec::Central),
         (None, Some(node)) => reader.text(node, "inline").map(|text| Buildspec::Inline(text.to_owned())),

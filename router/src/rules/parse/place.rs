@@ -27,12 +27,15 @@ pub(in crate::rules) struct Group {
     pub(in crate::rules) people: Vec<String>,
 }
 
+pub(super) const ENVIRONMENT: [&str; 2] = ["name", "approval"];
+pub(super) const APPROVAL: [&str; 4] = ["by", "min", "not_author", "within"];
+
 /// The longest a gate waits, 60 days: what `CodePipeline` allows for an approval.
 const WITHIN_MAX: u64 = 60 * 86400;
 const VOTES_MAX: u32 = 100;
 
 pub(super) fn read_environment(reader: &mut Reader, node: &Node) -> Option<EnvironmentEntry> {
-    let fields = reader.fields(node, "an environment", &["name", "approval"])?;
+    let fields = reader.fields(node, "an environment", &ENVIRONMENT)?;
     let approval = fields.get("approval").and_then(|node| approval(reader, node));
     let name = reader.need(&fields, "an environment", "name")?;
     Some(EnvironmentEntry { name: reader.name(name, "name")?, approval })
@@ -43,7 +46,7 @@ fn approval(reader: &mut Reader, node: &Node) -> Option<ApprovalEntry> {
         reader.advise(node.place, format!("`approval` is a map, and this is {}", node.kind()), "write {by: [group]}");
         return None;
     }
-    let fields = reader.fields(node, "an approval", &["by", "min", "not_author", "within"])?;
+    let fields = reader.fields(node, "an approval", &APPROVAL)?;
     let by = match reader.need(&fields, "an approval", "by") {
         Some(node) => reader.one_or_more(node, "by").iter().filter_map(|item| by(reader, item)).collect(),
         None => Vec::new(),

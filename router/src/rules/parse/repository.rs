@@ -16,12 +16,13 @@ pub(in crate::rules) struct RepositoryEntry {
     pub(in crate::rules) clone: Option<String>,
 }
 
+pub(super) const KEYS: [&str; 6] = ["github", "gitlab", "local", "forge", "variables", "clone"];
+
 /// Names that the engines give values to themselves.
 const RESERVED: [&str; 3] = ["CODEBUILD_", "POINTSMAN_", "AWS_"];
 
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<RepositoryEntry> {
-    let known = ["github", "gitlab", "local", "forge", "variables", "clone"];
-    let fields = reader.fields(node, "a repository", &known)?;
+    let fields = reader.fields(node, "a repository", &KEYS)?;
     let variables = fields.get("variables").map(|node| variables(reader, node)).unwrap_or_default();
     let clone = fields.get("clone").and_then(|node| clone(reader, node));
     let forge = fields.get("forge").and_then(|node| reader.name(node, "forge")).map(|forge| forge.value);

@@ -43,7 +43,7 @@ pub(in crate::rules) struct IgnoreEntry {
     pub(in crate::rules) condition: Condition,
 }
 
-const ROUTE: [&str; 17] = [
+pub(super) const ROUTE: [&str; 17] = [
     "name",
     "branch",
     "tag",
@@ -62,6 +62,8 @@ const ROUTE: [&str; 17] = [
     "concurrency",
     "start",
 ];
+pub(super) const IGNORE: [&str; 7] = ["name", "paths", "actors", "message", "branch", "tag", "repos"];
+pub(super) const PATHS: [&str; 4] = ["any", "all", "only", "none"];
 const FOLLOW_UPS: [&str; 5] = ["to", "stages", "then", "concurrency", "start"];
 
 pub(super) fn read_route(reader: &mut Reader, node: &Node) -> Option<RouteEntry> {
@@ -114,10 +116,9 @@ fn which_ref(reader: &mut Reader, fields: &Fields<'_>) {
 }
 
 pub(super) fn read_ignore(reader: &mut Reader, node: &Node) -> Option<IgnoreEntry> {
-    let known = ["name", "paths", "actors", "message", "branch", "tag", "repos"];
-    let fields = reader.fields(node, "an ignore entry", &known)?;
+    let fields = reader.fields(node, "an ignore entry", &IGNORE)?;
     let condition = condition(reader, &fields, true);
-    if fields.among(&known[1..]).is_empty() && !fields.is_spoilt() {
+    if fields.among(&IGNORE[1..]).is_empty() && !fields.is_spoilt() {
         reader.advise(
             node.place,
             "an ignore entry without a condition",
@@ -156,7 +157,7 @@ fn condition(reader: &mut Reader, fields: &Fields<'_>, skips: bool) -> Condition
         all.extend(fields.get(key).and_then(|node| reader.boolean(node, key)).map(make));
     }
     if let Some(node) = fields.get("paths")
-        && let Some(paths) = reader.fields(node, "`paths`", &["any", "all", "only", "none"])
+        && let Some(paths) = reader.fields(node, "`paths`", &PATHS)
     {
         let quantities = [Quantity::Any, Quantity::All, Quantity::Only, Quantity::None];
         let given = quantities.into_iter().filter_map(|quantity| Some((quantity, paths.get(quantity.key())?)));
