@@ -3,3 +3,4 @@
 mod forge;
 mod samples;
 mod store;
+mod webhooks;
