@@ -21,7 +21,7 @@ mod refusal;
 mod words;
 
 /// A forge that takes longer is treated as one that cannot be reached.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// A forge that cannot even be connected to is not waited for that long.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

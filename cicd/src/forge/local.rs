@@ -1,5 +1,7 @@
 //! A git repository on this machine: there is nobody to tell, its statuses live on our own page.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use router::event::{ChangedFiles, Push};
 use router::id::{RepoPath, Repository};
@@ -34,8 +36,10 @@ impl Forge for Local {
         if push.forced {
             return Ok(ChangedFiles::Unknown("history was rewritten".to_owned()));
         }
-        match (self.clone_of)(&push.repository.path).map(std::path::PathBuf::from) {
-            Some(folder) if folder.is_dir() => Ok(git::changed_files(&folder, push.before.as_ref(), &push.commit).await),
+        match (self.clone_of)(&push.repository.path).map(PathBuf::from) {
+            Some(folder) if folder.is_dir() => {
+                Ok(git::changed_files(&folder, push.before.as_ref(), &push.commit).await)
+            }
             Some(_) | None => Ok(ChangedFiles::Unknown("the rule file names no folder to compare in".to_owned())),
         }
     }
