@@ -1,0 +1,73 @@
+//! What goes wrong outside, and what people hear of it.
+
+use router::id::ForgeKind;
+use router::run::RunState;
+
+use super::house::House;
+use crate::world::Failure;
+
+/// Pushes a change of `ci/` to a feature branch and gives why the run failed.
+async fn fails_with(path: &str, text: Option<&str>) -> String {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let pushed = shop.push("feature/a", |work| match text {
+        Some(text) => work.write(path, text),
+        None => work.remove(path),
+    });
+    house.deliver(&pushed).await;
+    let run = house.run(&pushed.commit, RunState::Failed).await;
+    house.close().await;
+    run.because.replace(pushed.commit.short(), "<commit>")
+}
+
+#[tokio::test]
+async fn a_missing_buildspec_is_named() {
+    insta::assert_snapshot!(fails_with("ci/test.yml", None).await, @"");
+}
+
+#[tokio::test]
+async fn a_broken_buildspec_is_named_with_its_line() {
+    insta::assert_snapshot!(fails_with("ci/test.yml", Some("version: 0.2\nphases:\n\tbuild: 1\n")).await, @"");
+}
+
+#[tokio::test]
+async fn a_command_that_yaml_reads_as_a_map_is_named_with_its_line() {
+    let text = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo one\n      - echo status: fine\n";
+    insta::assert_snapshot!(fails_with("ci/test.yml", Some(text)).await, @"");
+}
+
+#[tokio::test]
+async fn a_commit_that_has_vanished_ends_the_run() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let pushed = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    house.world.hub.lose("acme/shop");
+    house.deliver(&pushed).await;
+    house
+        .until("the run failed", async || {
+            house.runs(&pushed.commit).await.last().is_some_and(|run| run.state == RunState::Failed)
+        })
+        .await;
+    let run = house.runs(&pushed.commit).await.pop().unwrap();
+    assert!(run.because.contains("commit") || run.because.contains("repository"), "{}", run.because);
+}
+
+#[tokio::test]
+async fn a_forge_that_is_away_hears_later() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    house.world.hub.fail_next(1000, Failure::Status(503));
+    let pushed = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    house.deliver(&pushed).await;
+    house.run(&pushed.commit, RunState::Succeeded).await;
+    assert!(house.shown(ForgeKind::Github, &pushed.commit).is_empty(), "nothing could be told");
+    house.world.hub.recover();
+    house.clock.advance_seconds(7200);
+    house
+        .until("the forge heard", async || {
+            let shown = house.shown(ForgeKind::Github, &pushed.commit);
+            shown.iter().any(|line| line.starts_with("pointsman success"))
+        })
+        .await;
+    house.close().await;
+}
