@@ -195,4 +195,4 @@ fn remove_lock_files(mirror: &Path) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

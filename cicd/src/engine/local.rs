@@ -1,1 +1,225 @@
-//! placeholder
+//! Runs pipelines on the machine it stands on, with this machine's own tools.
+//!
+//! * What a stage's buildspec means here is what it means in CodeBuild: the order of phases, what a failure does, the
+//!   variables, the artifacts, the words of the log. What cannot be had here is said at the top of the log.
+//! * Each step works in a folder of its own, in a process group of its own; neither outlives the step, and the processes
+//!   do not outlive this process either.
+//! * Nothing is remembered but artifacts and logs: a run is carried on from where it stands.
+//!
+//! There is no wall between builds and this machine: a build may do what the user of this process may do.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use router::id::{Repository, RunId};
+use router::run::Run;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, EngineError, EngineEvent, Events, Sight};
+use crate::clock::Clock;
+use crate::forge::CloneFrom;
+use crate::git::{FETCH_TIMEOUT, Mirrors};
+use crate::logs::{Logs, Masks};
+
+mod archive;
+mod environment;
+mod folder;
+mod group;
+mod job;
+mod phases;
+mod select;
+mod shell;
+mod source;
+mod step;
+mod store_room;
+mod travel;
+
+use store_room::StoreRoom;
+use travel::Journey;
+
+/// How the local engine works.
+#[derive(Debug, Clone)]
+pub struct LocalConfig {
+    /// Where mirrors, work folders and artifacts are.
+    pub data: PathBuf,
+    /// The rule file's folder: central buildspecs and relative `clone` paths start there.
+    pub rules_folder: PathBuf,
+    /// How many steps are at work at the same time.
+    pub slots: usize,
+    /// How long processes may take to end when they are asked to, before they are killed.
+    pub kill_grace: Duration,
+    /// How long one fetch may take.
+    pub fetch_timeout: Duration,
+    /// A repository that does not answer is asked again after each of these.
+    pub fetch_again_after: Vec<Duration>,
+    /// What must not stand in a log.
+    pub masks: Masks,
+}
+
+impl LocalConfig {
+    /// The usual settings, two steps at a time.
+    pub fn new(data: impl Into<PathBuf>, rules_folder: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            rules_folder: rules_folder.into(),
+            slots: 2,
+            kill_grace: Duration::from_secs(5),
+            fetch_timeout: FETCH_TIMEOUT,
+            fetch_again_after: vec![Duration::from_secs(2), Duration::from_secs(10)],
+            masks: Masks::default(),
+        }
+    }
+}
+
+/// Where a repository is fetched from when the rule file does not say.
+pub type CloneAddress = Arc<dyn Fn(&Repository) -> Option<CloneFrom> + Send + Sync>;
+
+/// The embedded engine.
+pub struct LocalEngine {
+    workshop: Arc<Workshop>,
+    at_work: Arc<AtWork>,
+}
+
+/// What every step needs.
+struct Workshop {
+    config: LocalConfig,
+    clone: CloneAddress,
+    clock: Arc<dyn Clock>,
+    logs: Logs,
+    events: Events,
+    mirrors: Mirrors,
+    store_room: Arc<StoreRoom>,
+    slots: Arc<Semaphore>,
+}
+
+/// The runs that it is at work on.
+#[derive(Default)]
+struct AtWork(Mutex<HashMap<RunId, Hold>>);
+
+/// How a run at work is stopped, and how one knows that nothing of it is left.
+#[derive(Clone, Default)]
+struct Hold {
+    stop: CancellationToken,
+    over: CancellationToken,
+}
+
+impl AtWork {
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Hold>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets go of a run, also when its journey panics.
+struct LetGo {
+    at_work: Arc<AtWork>,
+    run: RunId,
+    over: CancellationToken,
+}
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        self.at_work.runs().remove(&self.run);
+        self.over.cancel();
+    }
+}
+
+impl LocalEngine {
+    /// An engine that tells `events`. Call [`Self::sweep_leftovers`] before the first start.
+    pub fn new(
+        config: LocalConfig,
+        clone: CloneAddress,
+        clock: Arc<dyn Clock>,
+        logs: Logs,
+        events: Events,
+    ) -> Arc<Self> {
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let config = LocalConfig {
+            data: absolute(config.data),
+            rules_folder: absolute(config.rules_folder),
+            slots: config.slots.max(1),
+            ..config
+        };
+        let workshop = Workshop {
+            mirrors: Mirrors::new(config.data.join("mirrors"), config.fetch_timeout),
+            store_room: Arc::new(StoreRoom(config.data.join("artifacts"))),
+            slots: Arc::new(Semaphore::new(config.slots)),
+            config,
+            clone,
+            clock,
+            logs,
+            events,
+        };
+        Arc::new(Self { workshop: Arc::new(workshop), at_work: Arc::default() })
+    }
+
+    /// Removes what a process that died has left: work folders of runs that this engine is not at work on, and what git
+    /// remembers of them.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] when the disk or git will not.
+    pub async fn sweep_leftovers(&self) -> Result<(), EngineError> {
+        let unavailable = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
+        let work = self.workshop.config.data.join("work");
+        for entry in std::fs::read_dir(work).into_iter().flatten().flatten() {
+            let at_work = entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| RunId::new(name).is_ok_and(|run| self.at_work.runs().contains_key(&run)));
+            if !at_work {
+                folder::remove(&entry.path()).map_err(|e| unavailable(&e))?;
+            }
+        }
+        self.workshop.mirrors.sweep().await.map_err(|e| unavailable(&e))
+    }
+}
+
+#[async_trait]
+impl Engine for LocalEngine {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    async fn start(&self, run: &Run) -> Result<(), EngineError> {
+        let hold = Hold::default();
+        {
+            let mut runs = self.at_work.runs();
+            if runs.contains_key(&run.id) {
+                return Ok(());
+            }
+            runs.insert(run.id.clone(), hold.clone());
+        }
+        let let_go = LetGo { at_work: Arc::clone(&self.at_work), run: run.id.clone(), over: hold.over };
+        let journey = Journey { workshop: Arc::clone(&self.workshop), run: run.clone(), stop: hold.stop };
+        let events = self.workshop.events.clone();
+        tokio::spawn(async move {
+            let run = let_go.run.clone();
+            let last = journey.travel().await;
+            drop(let_go);
+            if let Some(event) = last {
+                let _nobody_is_left = events.send(EngineEvent { run, event }).await;
+            }
+        });
+        Ok(())
+    }
+
+    async fn stop(&self, run: &RunId) -> Result<(), EngineError> {
+        let hold = self.at_work.runs().get(run).cloned();
+        if let Some(Hold { stop, over }) = hold {
+            stop.cancel();
+            over.cancelled().await;
+        }
+        Ok(())
+    }
+
+    async fn look(&self, run: &RunId) -> Result<Sight, EngineError> {
+        let at_work = self.at_work.runs().contains_key(run);
+        Ok(if at_work { Sight::AtWork } else { Sight::Idle })
+    }
+}
+
+#[cfg(test)]
+mod tests;

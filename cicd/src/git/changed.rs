@@ -8,8 +8,10 @@ use router::id::CommitId;
 use super::command::Git;
 use super::{GitError, LOCAL_TIMEOUT, REMOTE_HEAD};
 
-/// The files that a push changed. `before` is none for a new branch: then what it adds to the repository's `HEAD` counts,
-/// and all of its files when they share no history. What cannot be known for certain is unknown, never an error.
+/// The files that a push changed.
+///
+/// `before` is none for a new branch: then what it adds to the repository's `HEAD` counts, and all of its files when they
+/// share no history. What cannot be known for certain is unknown, never an error.
 pub async fn changed_files(repository: &Path, before: Option<&CommitId>, after: &CommitId) -> ChangedFiles {
     let found = match before {
         Some(before) => between(repository, before.as_str(), after).await,

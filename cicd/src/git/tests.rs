@@ -10,20 +10,20 @@ use router::id::{ForgeKind, RepoPath};
 use super::*;
 
 /// A repository that tests write to.
-struct Source(tempfile::TempDir);
+pub(crate) struct Source(tempfile::TempDir);
 
 impl Source {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let source = Self(tempfile::tempdir().unwrap());
         source.git(&["init", "-q", "-b", "main"]).await;
         source
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    async fn git(&self, args: &[&str]) -> String {
+    pub(crate) async fn git(&self, args: &[&str]) -> String {
         let output = tokio::process::Command::new("git")
             .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.org"])
             .args(args)
@@ -36,19 +36,21 @@ impl Source {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    async fn commit(&self, file: &str, text: &str) -> CommitId {
-        std::fs::write(self.path().join(file), text).unwrap();
+    pub(crate) async fn commit(&self, file: &str, text: &str) -> CommitId {
+        let path = self.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
         self.git(&["add", "-A"]).await;
         self.git(&["commit", "-q", "-m", "x"]).await;
         CommitId::new(self.git(&["rev-parse", "HEAD"]).await).unwrap()
     }
 
-    fn clone_from(&self) -> CloneFrom {
+    pub(crate) fn clone_from(&self) -> CloneFrom {
         CloneFrom { url: self.path().to_str().unwrap().to_owned(), authorization: None }
     }
 }
 
-fn repository() -> Repository {
+pub(crate) fn repository() -> Repository {
     Repository {
         forge: ForgeKind::Local.default_name(),
         kind: ForgeKind::Local,

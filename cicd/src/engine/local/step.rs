@@ -1,0 +1,294 @@
+//! Does one step: a fresh folder, the commit, the artifacts before it, the phases, what it leaves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use router::buildspec::{ArtifactSet, Artifacts, Buildspec};
+use router::run::Outcome;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Workshop;
+use super::archive::Digested;
+use super::environment::{Folders, VALUE_MAX, environment};
+use super::folder;
+use super::group::Group;
+use super::job::{Ended, Halt, Job, Leash};
+use super::phases::{Bench, Built, phase_complete, verdict};
+use super::shell::Session;
+use crate::logs::StepLog;
+
+/// What a step's commands came to, before its artifacts are kept.
+struct Worked {
+    built: Built,
+    /// Exported variables.
+    exports: BTreeMap<String, String>,
+    /// The values of variables that `artifacts` names.
+    named: BTreeMap<String, String>,
+}
+
+impl Workshop {
+    /// Does a step and leaves nothing behind but its log, its artifacts and its end.
+    ///
+    /// # Errors
+    /// Why the whole run cannot go on, a sentence.
+    pub(super) async fn work(&self, job: &Job<'_>, stop: &CancellationToken) -> Result<Ended, String> {
+        let until = Instant::now() + Duration::from_secs(job.step.timeout_seconds);
+        let leash = Leash { stop: stop.clone(), until };
+        let masks = self.config.masks.clone();
+        let log = StepLog::open(&self.logs, &job.run.id, &job.name, masks, Arc::clone(&self.clock));
+        let mut log = match log {
+            Ok(log) => log,
+            Err(error) => return Ok(Ended::with(Outcome::Failed(format!("the log cannot be written: {error}")))),
+        };
+        let step = self.config.data.join("work").join(job.run.id.as_str()).join(&job.name);
+        let done = self.in_folder(job, &step, &leash, &mut log).await;
+        self.clear(job, &step).await;
+        let ended = match done {
+            Ok(ended) => Ok(ended),
+            Err(Halt::Stopped) => Ok(Ended::with(Outcome::Stopped)),
+            Err(Halt::TimedOut) => Ok(Ended::with(Outcome::TimedOut(job.step.timeout_seconds))),
+            Err(Halt::Failed(why)) => Ok(Ended::with(Outcome::Failed(log.hide(&why)))),
+            Err(Halt::RunOver(why)) => Err(log.hide(&why)),
+        };
+        let last_words = match &ended {
+            Ok(Ended { outcome: Outcome::Succeeded, .. }) => "The build has succeeded".to_owned(),
+            Ok(Ended { outcome: Outcome::Failed(why), .. }) => format!("The build has failed: {why}"),
+            Ok(Ended { outcome: Outcome::TimedOut(after), .. }) => {
+                format!("BUILD_TIMED_OUT: ended after {after} seconds")
+            }
+            Ok(Ended { outcome: Outcome::Stopped, .. }) => "The build was stopped".to_owned(),
+            Err(why) => format!("The run cannot go on: {why}"),
+        };
+        if let Err(error) = log.say(&last_words) {
+            tracing::warn!(run.id = %job.run.id, step = job.name, %error, "a log could not be ended");
+        }
+        ended
+    }
+
+    async fn clear(&self, job: &Job<'_>, step: &Path) {
+        if let Err(error) = folder::remove(step) {
+            tracing::warn!(run.id = %job.run.id, step = job.name, %error, "a work folder could not be removed");
+        }
+        // The run's own folder goes with its last step.
+        let _others_are_in_it = step.parent().map(std::fs::remove_dir);
+        if let Err(error) = self.mirrors.prune(&job.run.key.repository).await {
+            tracing::debug!(run.id = %job.run.id, step = job.name, %error, "a worktree could not be forgotten");
+        }
+    }
+
+    async fn in_folder(&self, job: &Job<'_>, step: &Path, leash: &Leash, log: &mut StepLog) -> Result<Ended, Halt> {
+        folder::remove(step)?;
+        let source = step.join("src");
+        let temporary = step.join("tmp");
+        std::fs::create_dir_all(&temporary)?;
+        if job.environment.is_none() {
+            self.store_room.forget(&job.run.id, &job.name)?;
+        }
+        let (spec, inputs) = match self.prepare(job, step, &source, leash, log).await {
+            Err(Halt::Failed(why)) => {
+                phase_complete(log, "DOWNLOAD_SOURCE", Some(("CLIENT_ERROR", &why)))?;
+                return Err(Halt::Failed(why));
+            }
+            prepared => prepared?,
+        };
+        let folders = Folders { step, source: &source, temporary: &temporary, inputs: &inputs };
+        let variables = environment(job, &spec.env, &folders, self.clock.now()).map_err(Halt::Failed)?;
+        phase_complete(log, "DOWNLOAD_SOURCE", None)?;
+
+        let mut session = Session::new(&spec.env.shell, step.join("shell"), source.clone(), variables)?;
+        let group = Group::new(&step.display().to_string())?;
+        let worked = commands(&spec, &mut session, &group, leash, log).await;
+        group.end(self.config.kill_grace).await;
+        session.drain(log)?;
+        self.keep(job, &spec, &source, worked?, log).await
+    }
+
+    /// Everything before the first command.
+    async fn prepare(
+        &self,
+        job: &Job<'_>,
+        step: &Path,
+        source: &Path,
+        leash: &Leash,
+        log: &mut StepLog,
+    ) -> Result<(Buildspec, Vec<(String, PathBuf)>), Halt> {
+        announce(job, log)?;
+        leash.hold(self.fetch(job.run, source)).await??;
+        let read = self.buildspec(&job.step.buildspec, source, &job.run.key.commit);
+        let spec = match read {
+            Ok(spec) => spec,
+            Err(unread) => {
+                log.say(&unread.told)?;
+                return Err(Halt::Failed(unread.detail));
+            }
+        };
+        for note in &spec.notes {
+            log.say(note)?;
+        }
+        let unmet = spec.unmet();
+        if !unmet.is_empty() {
+            return Err(Halt::Failed(unmet.join("; ")));
+        }
+        let inputs = self.unpack(job, &step.join("artifacts"), log).await?;
+        log.say(&format!("CODEBUILD_SRC_DIR={}", source.display()))?;
+        Ok((spec, inputs))
+    }
+
+    /// The end of a build: its artifacts, and what it comes to.
+    async fn keep(
+        &self,
+        job: &Job<'_>,
+        spec: &Buildspec,
+        source: &Path,
+        worked: Worked,
+        log: &mut StepLog,
+    ) -> Result<Ended, Halt> {
+        let Worked { built, exports, named } = worked;
+        let mut outcome = match verdict(&built.failures) {
+            Some(failure) => Outcome::Failed(log.hide(&failure.detail)),
+            None => Outcome::Succeeded,
+        };
+        let mut artifact = None;
+        if let Some(artifacts) = spec.artifacts.as_ref().filter(|_| built.to_the_end) {
+            if job.environment.is_some() {
+                log.say("artifacts: what a deploy makes is not kept")?;
+            } else {
+                match self.upload(job, artifacts, source, &named, log).await? {
+                    Ok(kept) => artifact = Some(kept),
+                    Err(why) if outcome == Outcome::Succeeded => {
+                        outcome = Outcome::Failed(format!("UPLOAD_ARTIFACTS: {why}"));
+                    }
+                    Err(_the_build_had_failed_before) => {}
+                }
+            }
+        }
+        Ok(Ended { outcome, artifact, exports })
+    }
+
+    /// The `UPLOAD_ARTIFACTS` phase: the stage's artifact, or why there is none.
+    async fn upload(
+        &self,
+        job: &Job<'_>,
+        artifacts: &Artifacts,
+        source: &Path,
+        named: &BTreeMap<String, String>,
+        log: &mut StepLog,
+    ) -> Result<Result<Digested, String>, Halt> {
+        log.say("Entering phase UPLOAD_ARTIFACTS")?;
+        let secondary = artifacts.secondary.iter().map(|(id, set)| (format!("{}+{id}", job.name), set));
+        let mut main = Err("no matching artifact paths found".to_owned());
+        for (name, set) in [(job.name.clone(), &artifacts.main)].into_iter().chain(secondary) {
+            let set = ArtifactSet {
+                files: set.files.iter().map(|text| expand(text, named)).collect(),
+                exclude_paths: set.exclude_paths.iter().map(|text| expand(text, named)).collect(),
+                base_directory: set.base_directory.as_ref().map(|text| expand(text, named)),
+                ..set.clone()
+            };
+            log.say(&format!("Assembling file list of {name}: {}", set.files.join(", ")))?;
+            let (run, room, home) = (job.run.id.clone(), Arc::clone(&self.store_room), source.to_owned());
+            let kept = {
+                let name = name.clone();
+                tokio::task::spawn_blocking(move || room.keep(&run, &name, &home, &set))
+            };
+            match kept.await.map_err(std::io::Error::other)? {
+                Ok((files, digested)) => {
+                    log.say(&format!("Found {files} file(s), {} bytes, sha256 {}", digested.bytes, digested.sha256))?;
+                    if name == job.name {
+                        main = Ok(digested);
+                    }
+                }
+                Err(why) => {
+                    phase_complete(log, "UPLOAD_ARTIFACTS", Some(("CLIENT_ERROR", &why)))?;
+                    return Ok(Err(why));
+                }
+            }
+        }
+        phase_complete(log, "UPLOAD_ARTIFACTS", None)?;
+        Ok(main)
+    }
+}
+
+/// Says what is done and what of the wishes is not met here.
+fn announce(job: &Job<'_>, log: &mut StepLog) -> std::io::Result<()> {
+    let key = &job.run.key;
+    log.say(&format!("Run {} at {} of {}, {}", job.run.id, key.commit, key.repository, job.name))?;
+    log.say(&format!("asked for compute {}; this engine runs it on this machine without a limit", job.step.compute))?;
+    if let Some(image) = &job.step.image {
+        log.say(&format!("asked for the image {image}; this engine runs it with this machine's own tools"))?;
+    }
+    if job.step.privileged {
+        log.say("asked for privileged; this engine gives no more rights than it has itself")?;
+    }
+    log.say("Entering phase DOWNLOAD_SOURCE")
+}
+
+async fn commands(
+    spec: &Buildspec,
+    session: &mut Session,
+    group: &Group,
+    leash: &Leash,
+    log: &mut StepLog,
+) -> Result<Worked, Halt> {
+    let built = Bench { session, group, leash, log }.build(spec).await?;
+    let exported: Vec<_> =
+        spec.env.exported.iter().map(String::as_str).filter(|name| !name.starts_with("AWS_")).collect();
+    let mut exports = leash.hold(session.values(group, &exported, log)).await??;
+    for name in exported.iter().filter(|name| exports.get(**name).is_some_and(|value| value.len() > VALUE_MAX)) {
+        log.say(&format!("env.exported-variables: {name} is longer than {VALUE_MAX} bytes and is not exported"))?;
+    }
+    exports.retain(|_, value| value.len() <= VALUE_MAX);
+    let sets = spec.artifacts.iter().flat_map(|all| std::iter::once(&all.main).chain(all.secondary.values()));
+    let texts = sets.flat_map(|set| set.files.iter().chain(&set.exclude_paths).chain(&set.base_directory));
+    let named: Vec<_> = texts.flat_map(|text| variables_in(text)).map(|(_, name)| name).collect();
+    let named = leash.hold(session.values(group, &named, log)).await??;
+    Ok(Worked { built, exports, named })
+}
+
+/// The `$NAME` and `${NAME}` in a text: each with its length as written.
+fn variables_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.match_indices('$').filter_map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let inner = rest.strip_prefix('{').unwrap_or(rest);
+        let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());
+        let braced = inner.len() != rest.len();
+        let written = end + 1 + if braced { 2 } else { 0 };
+        let closed = !braced || inner[end..].starts_with('}');
+        (end > 0 && closed).then(|| (&text[at..at + written], &inner[..end]))
+    })
+}
+
+/// Puts the values of variables into a text; what is not set is empty.
+fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((written, name)) = variables_in(rest).next() {
+        let at = rest.find(written).unwrap_or(0);
+        expanded.push_str(&rest[..at]);
+        expanded.push_str(values.get(name).map_or("", String::as_str));
+        rest = &rest[at + written.len()..];
+    }
+    expanded + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_in_artifact_paths_are_filled_in() {
+        let values =
+            BTreeMap::from([("A", "x"), ("A_B", "y$A")].map(|(name, value)| (name.to_owned(), value.to_owned())));
+        for (text, expected) in [
+            ("$A/b", "x/b"),
+            ("${A}b/$A_B-$A", "xb/y$A-x"),
+            ("$NONE*", "*"),
+            ("cost $ 5 ${A $(date)", "cost $ 5 ${A $(date)"),
+            ("$$A", "$x"),
+        ] {
+            assert_eq!(expand(text, &values), expected, "{text}");
+        }
+    }
+}
