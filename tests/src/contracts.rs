@@ -1,6 +1,6 @@
 //! What every implementation of a trait must do.
 
+mod engine;
 mod forge;
 mod samples;
 mod store;
-mod webhooks;

@@ -1,0 +1,105 @@
+//! The embedded engine, on a repository in a temporary folder.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use cicd::clock::SystemClock;
+use cicd::engine::local::{LocalConfig, LocalEngine};
+use cicd::forge::CloneFrom;
+use cicd::logs::Logs;
+
+use super::*;
+
+struct Local {
+    engine: Arc<LocalEngine>,
+    events: mpsc::Receiver<EngineEvent>,
+    logs: Logs,
+    repository: tempfile::TempDir,
+    data: tempfile::TempDir,
+    commits: usize,
+}
+
+impl Local {
+    async fn git(&self, args: &[&str]) -> String {
+        let git = tokio::process::Command::new("git")
+            .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.org"])
+            .args(args)
+            .current_dir(self.repository.path())
+            .stdin(Stdio::null())
+            .output();
+        let output = git.await.unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+#[async_trait]
+impl Harness for Local {
+    async fn new() -> Self {
+        let (repository, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (sender, events) = mpsc::channel(64);
+        let logs = Logs::new(data.path().join("logs"));
+        let config = LocalConfig {
+            kill_grace: Duration::from_millis(200),
+            ..LocalConfig::new(data.path(), data.path().join("rules"))
+        };
+        let url = repository.path().display().to_string();
+        let clone = Arc::new(move |_: &Repository| Some(CloneFrom { url: url.clone(), authorization: None }));
+        let engine = LocalEngine::new(config, clone, Arc::new(SystemClock), logs.clone(), sender);
+        let local = Self { engine, events, logs, repository, data, commits: 0 };
+        local.git(&["init", "-q", "-b", "main"]).await;
+        local
+    }
+
+    fn engine(&self) -> Arc<dyn Engine> {
+        Arc::clone(&self.engine) as Arc<dyn Engine>
+    }
+
+    fn events(&mut self) -> &mut mpsc::Receiver<EngineEvent> {
+        &mut self.events
+    }
+
+    async fn commit(&mut self) -> CommitId {
+        self.commits += 1;
+        std::fs::write(self.repository.path().join("a.txt"), "one").unwrap();
+        std::fs::write(self.repository.path().join("number"), self.commits.to_string()).unwrap();
+        self.git(&["add", "-A"]).await;
+        self.git(&["commit", "-q", "-m", "x"]).await;
+        CommitId::new(self.git(&["rev-parse", "HEAD"]).await).unwrap()
+    }
+
+    fn log(&self, run: &Run, step: &str) -> String {
+        self.logs.read(&run.id, step, 0, 1 << 20).unwrap().0
+    }
+
+    async fn printed(&self, run: &Run, step: &str, text: &str) {
+        let mut lines = self.logs.listen();
+        let printed = |log: String| log.lines().any(|line| line == text);
+        let wait = async {
+            while !printed(self.log(run, step)) {
+                lines.recv().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the text in time");
+    }
+
+    fn anything_left(&self) -> bool {
+        let work = self.data.path().join("work");
+        let folders = std::fs::read_dir(&work).is_ok_and(|mut entries| entries.next().is_some());
+        folders || processes_of(&work)
+    }
+}
+
+/// Whether a process has this path in its environment, as every one of a step has.
+fn processes_of(work: &Path) -> bool {
+    let work = work.to_str().unwrap().as_bytes();
+    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        environment.windows(work.len()).any(|window| window == work)
+    })
+}
+
+#[tokio::test]
+async fn the_local_engine_keeps_the_contract() {
+    holds::<Local>().await;
+}
