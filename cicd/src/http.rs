@@ -1,0 +1,67 @@
+//! The doors of the service: webhooks for forges, a page for people, JSON for programs, health for machines.
+//!
+//! * Everything that is not a machine's door answers only people who may read: see [`guard`].
+//! * A handler returns what it found or a [`error::Failure`]; only `error` knows status codes, and one layer dresses
+//!   failures as a page or as JSON, whichever was asked for.
+//! * A page and its `.json` twin are handled in the same place, out of the same reads.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+mod asked;
+mod assets;
+mod decisions;
+mod deliveries;
+mod error;
+mod guard;
+mod health;
+mod home;
+mod log;
+mod login;
+mod page;
+mod rules;
+mod runs;
+mod shapes;
+mod visit;
+mod webhooks;
+
+/// All routes of the service.
+pub fn router(app: Arc<App>) -> Router {
+    health::record();
+    Router::new()
+        .route("/webhooks/{forge}", post(webhooks::take))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/assets/{name}", get(assets::serve))
+        .route("/login", post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/me", post(login::call_me))
+        .route("/", get(home::page))
+        .route("/index.json", get(home::json))
+        .route("/runs", get(runs::list_page))
+        .route("/runs.json", get(runs::list_json))
+        .route("/runs/{id}", get(runs::one))
+        .route("/runs/{id}/logs/{step}", get(log::text))
+        .route("/runs/{id}/gates/{environment}", post(decisions::gate))
+        .route("/runs/{id}/cancel", post(decisions::cancel))
+        .route("/runs/{id}/retry", post(decisions::retry))
+        .route("/deliveries", get(deliveries::list_page))
+        .route("/deliveries.json", get(deliveries::list_json))
+        .route("/deliveries/{id}", get(deliveries::one))
+        .route("/deliveries/{id}/start", post(decisions::start))
+        .route("/rules", get(rules::page))
+        .route("/rules.json", get(rules::json))
+        .fallback(error::no_such_place)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(from_fn_with_state(app.clone(), visit::accompany))
+        .with_state(app)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The first page: what waits for people, what runs, what ran.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use router::run::{Run, RunState};
+
+use super::super::visit::Visit;
+use super::runs::{list, list_version};
+use super::{Page, Tone, gate, version};
+
+/// The page, of the live runs and the newest ones.
+pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) -> Page {
+    let waiting: Vec<Markup> = live
+        .iter()
+        .flat_map(|run| gate::waiting(run).map(move |(place, approval)| (run, place, approval)))
+        .map(|(run, place, approval)| gate::card(visit, run, place, approval, true, now))
+        .collect();
+    let mut at_work: Vec<Run> = live.iter().filter(|run| !recent.contains(run)).cloned().collect();
+    at_work.extend_from_slice(recent);
+    let (at_work, over): (Vec<Run>, Vec<Run>) = at_work.into_iter().partition(|run| !run.state.is_terminal());
+    let main = html! {
+        h1.hidden { "Runs" }
+        @if !waiting.is_empty() {
+            section.waiting aria-labelledby="waiting" {
+                h2 id="waiting" { "Waiting for you " span.count { (waiting.len()) } }
+                @for card in &waiting { (card) }
+            }
+        }
+        @if !at_work.is_empty() {
+            section aria-labelledby="live-runs" {
+                h2 id="live-runs" { "Under way " span.count { (at_work.len()) } }
+                (list(&at_work, now))
+            }
+        }
+        section aria-labelledby="recent" {
+            h2 id="recent" { "Recent" }
+            @if over.is_empty() && at_work.is_empty() { (nothing_yet()) }
+            @else if over.is_empty() { p.empty { "Nothing has come to its end yet." } }
+            @else { (list(&over, now)) }
+            @if let Some(last) = recent.last() {
+                nav.pager aria-label="More" { a href={ "/runs?before=" (last.id) } { "Older" } }
+            }
+        }
+    };
+    Page {
+        live: live.iter().any(|run| matches!(run.state, RunState::Queued | RunState::Running)),
+        version: version([list_version(live), list_version(recent)]),
+        ..Page::still(title(waiting.len(), at_work.len()), tone(waiting.len(), &at_work, &over), main)
+    }
+}
+
+fn title(waiting: usize, at_work: usize) -> String {
+    match (waiting, at_work) {
+        (0, 0) => "Runs".to_owned(),
+        (0, at_work) => format!("{at_work} under way"),
+        (waiting, _) => format!("{waiting} waiting"),
+    }
+}
+
+fn tone(waiting: usize, at_work: &[Run], over: &[Run]) -> Tone {
+    match (waiting, at_work.is_empty()) {
+        (1.., _) => Tone::Wait,
+        (0, false) => Tone::Busy,
+        (0, true) => over.first().map_or(Tone::Brand, |run| run.state.into()),
+    }
+}
+
+fn nothing_yet() -> Markup {
+    html! {
+        div.empty {
+            p { "No run yet. The first push that a route matches starts one." }
+            p { "Pushes that start nothing have a receipt too: see " a href="/deliveries" { "the deliveries" } "." }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The log of one step, in parts that can be appended to each other.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use router::id::RunId;
+use router::run::Work;
+
+use super::{Tone, ansi, badge, parts};
+
+/// A part of a log.
+pub(crate) struct Part<'a> {
+    /// Whose.
+    pub(crate) run: &'a RunId,
+    /// Of which step.
+    pub(crate) step: &'a str,
+    /// How that step stands.
+    pub(crate) work: &'a Work,
+    /// The reader has chosen this step, so that it is not left for another one.
+    pub(crate) chosen: bool,
+    /// The number of its first line.
+    pub(crate) first_line: u64,
+    /// The text: whole lines, unless it is the end.
+    pub(crate) text: &'a str,
+    /// Where the next part begins.
+    pub(crate) next: u64,
+    /// There is more already.
+    pub(crate) full: bool,
+}
+
+impl Part<'_> {
+    /// The step may write more, or there is more than this part holds.
+    fn goes_on(&self) -> bool {
+        self.full || self.work.ended_at.is_none()
+    }
+
+    fn address_of_next(&self) -> String {
+        let line = self.first_line + self.text.lines().count() as u64;
+        let chosen = if self.chosen { "" } else { "&auto=yes" };
+        format!("/runs/{}?step={}&from={}&line={line}{chosen}", self.run, self.step, self.next)
+    }
+
+    /// As a section of the run's page.
+    pub(crate) fn show(&self, now: Timestamp) -> Markup {
+        let more = if self.goes_on() { "yes" } else { "no" };
+        html! {
+            section.log id="log" data-step=(self.step) data-next=(self.address_of_next()) data-more=(more)
+                aria-labelledby="log-title" {
+                div.bar {
+                    h2 id="log-title" { "Log of " (self.step) }
+                    (badge(self.work.state.into(), parts::word(self.work.state)))
+                    span.took { (parts::took(self.work, now)) }
+                    span.spring {}
+                    label.follow hidden { input type="checkbox" id="follow" checked[self.work.ended_at.is_none()]; " Follow" }
+                    a href="#log-end" { "Jump to end" }
+                    a href={ "/runs/" (self.run) "/logs/" (self.step) } { "Raw" }
+                }
+                @if self.first_line > 1 {
+                    p.earlier { a href={ "/runs/" (self.run) "?step=" (self.step) "#log" } { "From its beginning" } }
+                }
+                @if self.text.is_empty() && self.first_line == 1 {
+                    p.empty { @if self.work.started_at.is_none() { "This step has not begun." } @else { "Nothing written yet." } }
+                }
+                div.box tabindex="0" role="region" aria-labelledby="log-title" {
+                    ol.lines {
+                        @for (number, line) in (self.first_line..).zip(self.text.lines()) {
+                            li id={ "L" (number) } {
+                                a.n href={ "#L" (number) } data-n=(number) aria-label={ "line " (number) } {}
+                                span { (ansi::line(line)) }
+                            }
+                        }
+                    }
+                    div id="log-end" {}
+                }
+                @if self.full { p.more { a href={ (self.address_of_next()) "#log" } { "The log goes on" } } }
+                @if !self.work.detail.is_empty() && Tone::from(self.work.state) == Tone::Bad {
+                    p.detail { (badge(Tone::Bad, parts::word(self.work.state))) " " (self.work.detail) }
+                }
+            }
+        }
+    }
+}

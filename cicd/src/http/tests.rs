@@ -1,0 +1,8 @@
+//! The router, called in process on a real store.
+
+mod decisions;
+mod doors;
+mod fixture;
+mod pages;
+mod shapes;
+mod webhooks;

@@ -1,0 +1,126 @@
+//! Webhooks: the forges' door.
+//!
+//! The body is read within a limit and a time, never unpacked and never looked at: verification gets the raw bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use metrics::counter;
+use router::id::{ForgeKind, ForgeName};
+use router::verify::Headers;
+use serde_json::json;
+
+use super::error::Failure;
+use crate::app::App;
+use crate::receive::{NotReceived, receive};
+
+/// GitHub's own limit for a webhook's body.
+const BODY_LIMIT: usize = 25 * 1024 * 1024;
+/// How long a body may take. Forges give up after about as long themselves.
+pub(super) const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Takes one delivery.
+pub(super) async fn take(
+    State(app): State<Arc<App>>,
+    Path(forge): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    // Only configured names get this far, so askers cannot make new series of the counter.
+    let forge = ForgeName::new(forge).ok().filter(|forge| app.doors.contains_key(forge));
+    let forge = forge.ok_or_else(|| Failure::not_found("forge"))?;
+    let body = match read(&headers, body).await {
+        Ok(body) => body,
+        Err(failure) => {
+            count(&forge, "unread", "");
+            return Err(failure);
+        }
+    };
+    match receive(&app, &forge, &raw(&headers), body).await {
+        Ok(received) => {
+            count(&forge, "received", "");
+            let receipt = format!("{}/deliveries/{}", app.base_url, received.delivery);
+            let answer = Json(json!({ "delivery": received.delivery, "receipt": receipt }));
+            Ok((StatusCode::ACCEPTED, answer).into_response())
+        }
+        Err(NotReceived::NoSuchForge) => Err(Failure::not_found("forge")),
+        Err(NotReceived::Rejected(rejected)) => {
+            count(&forge, "rejected", rejected.as_str());
+            tracing::warn!(forge.name = %forge, reason = rejected.as_str(), "a webhook was rejected");
+            Err(Failure::not_genuine(format!("not genuine: check the webhook's secret ({})", proof_of(&app, &forge))))
+        }
+        Err(NotReceived::Unavailable(error)) => {
+            count(&forge, "unavailable", "");
+            Err(error.into())
+        }
+    }
+}
+
+fn count(forge: &ForgeName, outcome: &'static str, reason: &'static str) {
+    let forge = forge.to_string();
+    counter!("pointsman_deliveries_total", "forge" => forge, "outcome" => outcome, "reason" => reason).increment(1);
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
+    if !is_media_type(headers, &["application/json", "application/x-www-form-urlencoded"]) {
+        return Err(Failure::wrong_media("choose the content type application/json in the forge's webhook settings"));
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Failure::wrong_media("send the body as it is, without a Content-Encoding"));
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
+        return Err(Failure::too_large(BODY_LIMIT));
+    }
+    collect(body, BODY_LIMIT, BODY_TIME).await
+}
+
+/// Reads a body within a limit and a time, whatever its headers promised.
+pub(super) async fn collect(body: Body, limit: usize, time: Duration) -> Result<Bytes, Failure> {
+    let reading = Limited::new(body, limit).collect();
+    match tokio::time::timeout(time, reading).await {
+        Err(_elapsed) => Err(Failure::too_slow()),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::too_large(limit)),
+        Ok(Err(_hung_up)) => Err(Failure::unclear("the body broke off")),
+    }
+}
+
+/// Whether a body's media type, its parameters aside, is one of these.
+pub(super) fn is_media_type(headers: &HeaderMap, wanted: &[&str]) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    wanted.iter().any(|wanted| essence.eq_ignore_ascii_case(wanted))
+}
+
+fn raw(headers: &HeaderMap) -> Headers {
+    Headers::new(headers.iter().map(|(name, value)| (name, value.as_bytes())))
+}
+
+/// The headers that prove a delivery of this forge.
+fn proof_of(app: &App, forge: &ForgeName) -> &'static str {
+    match app.doors.get(forge).map(|door| door.kind) {
+        Some(ForgeKind::Github) => "X-Hub-Signature-256",
+        Some(ForgeKind::Gitlab) => "webhook-signature or X-Gitlab-Token",
+        Some(ForgeKind::Local) | None => "X-Pointsman-Signature-256",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_drips_is_not_waited_for() {
+        let endless = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let failure = collect(endless, 10, Duration::ZERO).await.unwrap_err();
+        assert_eq!(failure.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+}
