@@ -43,6 +43,7 @@ pub(crate) fn card(
                         span { "route " b { (run.key.route) } }
                         @if !run.actor.is_empty() { span { "by " bdi { (run.actor) } } }
                     }
+                    (parts::small_track(run))
                 }
                 p.meta {
                     @if let Some(since) = place.gate.since { span { "waits since " (parts::age(since, now)) } }

@@ -17,7 +17,8 @@ pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) 
         .collect();
     let mut at_work: Vec<Run> = live.iter().filter(|run| !recent.contains(run)).cloned().collect();
     at_work.extend_from_slice(recent);
-    let (at_work, over): (Vec<Run>, Vec<Run>) = at_work.into_iter().partition(|run| !run.state.is_terminal());
+    let (mut at_work, over): (Vec<Run>, Vec<Run>) = at_work.into_iter().partition(|run| !run.state.is_terminal());
+    at_work.retain(|run| gate::waiting(run).next().is_none());
     let main = html! {
         h1.hidden { "Runs" }
         @if !waiting.is_empty() {
@@ -34,7 +35,7 @@ pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) 
         }
         section aria-labelledby="recent" {
             h2 id="recent" { "Recent" }
-            @if over.is_empty() && at_work.is_empty() { (nothing_yet()) }
+            @if recent.is_empty() { (nothing_yet()) }
             @else if over.is_empty() { p.empty { "Nothing has come to its end yet." } }
             @else { (list(&over, now)) }
             @if let Some(last) = recent.last() {

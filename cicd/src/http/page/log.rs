@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 use router::id::RunId;
-use router::run::Work;
+use router::run::{Work, WorkState};
 
 use super::{Tone, ansi, badge, parts};
 
@@ -39,6 +39,20 @@ impl Part<'_> {
         format!("/runs/{}?step={}&from={}&line={line}{chosen}", self.run, self.step, self.next)
     }
 
+    /// Why there is nothing to read.
+    fn silence(&self) -> &'static str {
+        match (self.work.started_at, self.work.ended_at) {
+            (None, _) => "This step has not begun.",
+            (Some(_), None) => "Nothing written yet.",
+            (Some(_), Some(_)) => "It wrote nothing.",
+        }
+    }
+
+    /// The end is what counts: it is being written, or tells why the step failed.
+    fn starts_at_its_end(&self) -> bool {
+        matches!(self.work.state, WorkState::Running | WorkState::Failed)
+    }
+
     /// As a section of the run's page.
     pub(crate) fn show(&self, now: Timestamp) -> Markup {
         let more = if self.goes_on() { "yes" } else { "no" };
@@ -50,16 +64,14 @@ impl Part<'_> {
                     (badge(self.work.state.into(), parts::word(self.work.state)))
                     span.took { (parts::took(self.work, now)) }
                     span.spring {}
-                    label.follow hidden { input type="checkbox" id="follow" checked[self.work.ended_at.is_none()]; " Follow" }
+                    label.follow hidden { input type="checkbox" id="follow" checked[self.starts_at_its_end()]; " Follow" }
                     a href="#log-end" { "Jump to end" }
                     a href={ "/runs/" (self.run) "/logs/" (self.step) } { "Raw" }
                 }
                 @if self.first_line > 1 {
                     p.earlier { a href={ "/runs/" (self.run) "?step=" (self.step) "#log" } { "From its beginning" } }
                 }
-                @if self.text.is_empty() && self.first_line == 1 {
-                    p.empty { @if self.work.started_at.is_none() { "This step has not begun." } @else { "Nothing written yet." } }
-                }
+                @if self.text.is_empty() && self.first_line == 1 { p.empty { (self.silence()) } }
                 div.box tabindex="0" role="region" aria-labelledby="log-title" {
                     ol.lines {
                         @for (number, line) in (self.first_line..).zip(self.text.lines()) {

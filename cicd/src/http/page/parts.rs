@@ -11,7 +11,7 @@ use super::Tone;
 pub(crate) fn time(at: Timestamp) -> Markup {
     let absolute = at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let rfc = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    html! { time datetime=(rfc) title=(absolute) { (at.strftime("%-d %b %H:%M")) } }
+    html! { time datetime=(rfc) title=(absolute) { (at.strftime("%-d %b %H:%M UTC")) } }
 }
 
 /// A moment as an age: "3 min ago".

@@ -113,7 +113,7 @@ fn gate_stop(run: &Run, place: &EnvironmentRun) -> Markup {
             span.station {
                 span.mark { span { (tone) } }
                 span.name { "gate" }
-                span.sub { (parts::gate_word(place.gate.state)) }
+                span.sub { span { (parts::gate_word(place.gate.state)) } }
                 @if let Some(approval) = people { span.sub { (place.gate.approvals.len()) " of " (approval.min) " yes" } }
                 @if place.gate.state == GateState::Waiting && is_met { span.sub { "until " (place.name) " is free" } }
             }
@@ -146,7 +146,7 @@ fn buttons(run: &Run) -> Markup {
 fn facts(seen: &Seen<'_>) -> Markup {
     let run = seen.run;
     html! {
-        details.facts open[run.state.is_terminal()] {
+        details.facts {
             summary { "Decision, artifact and statuses" }
             dl {
                 dt { "Decision" }
@@ -179,7 +179,7 @@ fn statuses(statuses: &[Status]) -> Markup {
         h2 { "On the commit" }
         ul.statuses {
             @for status in statuses {
-                li { (Tone::from(status.state)) b { (status.context) } span { (status.description) } }
+                li class=(Tone::from(status.state).as_str()) { (Tone::from(status.state)) b { (status.context) } span { (status.description) } }
             }
         }
     }
