@@ -1,6 +1,6 @@
 //! GitLab, gitlab.com or self-managed.
 //!
-//! The endpoints and the reading of errors are the gitlab crate's, the HTTP client under them is ours (see [`wire`]).
+//! The endpoints and the reading of errors are the gitlab crate's, the HTTP client under them is ours (see `wire`).
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};

@@ -69,5 +69,7 @@ fn wait_asked(error: &GitHubError) -> Option<Duration> {
         let left = reset.zip(now).and_then(|(reset, now)| u64::try_from(reset.saturating_sub(now)).ok());
         return Some(left.map_or(MINUTE, Duration::from_secs));
     }
-    (code == 429 || error.message.contains("rate limit")).then_some(MINUTE)
+    // Its second kind of limit may come without a header; older servers call that abuse.
+    let is_limit = ["rate limit", "abuse detection"].iter().any(|words| error.message.contains(words));
+    (code == 429 || is_limit).then_some(MINUTE)
 }

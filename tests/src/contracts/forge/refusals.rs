@@ -76,6 +76,15 @@ async fn a_rate_limit_is_kept_and_not_slept_through() {
 }
 
 #[tokio::test]
+async fn a_rate_limit_without_a_time_is_a_minute() {
+    for subject in Subject::far().await {
+        let commit = subject.first();
+        subject.fake().fail_next(1, Failure::TooMany);
+        assert_eq!(seconds(&subject.tell(&commit, &fine()).await.unwrap_err()), Some(60));
+    }
+}
+
+#[tokio::test]
 async fn githubs_used_up_hour_is_waited_for_by_githubs_clock() {
     let subject = Subject::github().await;
     let commit = subject.first();
@@ -107,6 +116,16 @@ async fn every_call_is_made_once() {
             subject.tell(&commit, &fine()).await.unwrap_err();
             assert_eq!((subject.fake().calls().len(), subject.fake().recover()), (nth + 1, 2));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_forge_repeats_is_masked() {
+    for subject in Subject::far().await {
+        let commit = subject.first();
+        subject.fake().fail_next(1, Failure::Echo);
+        let told = subject.tell(&commit, &fine()).await;
+        assert!(matches!(&told, Ok(Told::Never(why)) if why.contains("from ***")), "{told:?}");
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Failure {
         /// The header `retry-after`.
         retry_after: u64,
     },
+    /// Too many calls, and no word of when to come back.
+    TooMany,
     /// The hour's calls are used up, which GitHub says without `retry-after`.
     UsedUp {
         /// Seconds until there are new ones.
@@ -35,6 +37,8 @@ pub enum Failure {
     Locked,
     /// The commit has not got everywhere yet, which GitHub says like of one that is gone.
     NotYet,
+    /// A refusal that repeats the request's token, as a proxy for debugging does.
+    Echo,
     /// The connection breaks without an answer.
     Drop,
 }
@@ -58,7 +62,7 @@ pub(super) async fn pass(State(forge): State<Arc<Shared>>, request: Request, nex
             state.failures.pop_front()
         };
         if let Some(failure) = failure {
-            return failure.answer(forge.kind);
+            return failure.answer(forge.kind, request.headers());
         }
     }
     let known = if is_api { api_token(forge.kind, request.headers()) } else { git_token(request.headers()) };
@@ -100,7 +104,7 @@ fn unknown_token(kind: ForgeKind, is_api: bool) -> Response {
 }
 
 impl Failure {
-    fn answer(self, kind: ForgeKind) -> Response {
+    fn answer(self, kind: ForgeKind, headers: &HeaderMap) -> Response {
         let on_hub = kind == ForgeKind::Github;
         match self {
             Self::Status(code) => {
@@ -115,6 +119,11 @@ impl Failure {
                 ([(header::RETRY_AFTER, retry_after.to_string())], (StatusCode::TOO_MANY_REQUESTS, "Retry later\n"))
                     .into_response()
             }
+            Self::TooMany if on_hub => {
+                let body = json!({"message": "You have triggered an abuse detection mechanism. Please retry later."});
+                refuse(403, body).into_response()
+            }
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Retry later\n").into_response(),
             Self::UsedUp { renews_in } => used_up(renews_in),
             Self::Forbidden if on_hub => {
                 refuse(403, json!({"message": "Resource not accessible by personal access token", "status": "403"}))
@@ -124,6 +133,10 @@ impl Failure {
             Self::Locked => refuse(409, json!({"message": "409 Conflict"})).into_response(),
             Self::NotYet => {
                 refuse(422, json!({"message": format!("No commit found for SHA: {}", "0".repeat(40))})).into_response()
+            }
+            Self::Echo => {
+                let token = api_token(kind, headers).unwrap_or_default();
+                refuse(422, json!({"message": format!("cannot take this from {token}")})).into_response()
             }
             // The task of this connection ends here, and the connection with it.
             Self::Drop => std::panic::resume_unwind(Box::new("the connection breaks")),
