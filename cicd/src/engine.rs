@@ -57,6 +57,10 @@ pub trait Engine: Send + Sync + 'static {
     /// know is already stopped.
     async fn stop(&self, run: &RunId) -> Result<(), EngineError>;
 
+    /// Lets go of everything that lives in this process and says nothing of it: the runs stay as they are, for the next
+    /// process to carry on. Returns when nothing is left.
+    async fn leave(&self);
+
     /// What it knows of a run.
     async fn look(&self, run: &RunId) -> Result<Sight, EngineError>;
 }

@@ -2,18 +2,39 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`] | the time, the one place that reads it |
-//! | [`config`] | the settings, from flags, environment and file |
-//! | [`store`] | deliveries, runs and owed statuses, durable |
+//! | [`config`] | settings from flags, environment and file |
+//! | [`app`], [`service`] | the parts put together, and kept going |
+//! | [`receive`] | a delivery comes in: verified, read, durable |
+//! | [`dispatch`] | it is decided, and a run begins |
+//! | [`advance`] | live runs go as far as they can |
+//! | [`observe`] | what the engine tells moves a run |
+//! | [`control`] | what people ask of a run |
+//! | [`report`] | the forge hears, from the outbox |
+//! | [`sweep`] | what we believe is compared with what is |
+//! | [`http`], [`access`] | the axum app and the page, and who may use it |
 //! | [`engine`] | runs pipelines |
 //! | [`forge`] | tells a forge, and asks it |
-//! | [`git`] | drives the git command |
-//! | [`logs`] | the logs of stages and deploys, on disk and live |
+//! | [`store`] | deliveries, runs and owed statuses, durable |
+//! | [`rules_file`] | the rules in force |
+//! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
 
+pub mod access;
+pub mod advance;
+pub mod app;
+mod change;
 pub mod clock;
 pub mod config;
+pub mod control;
+pub mod dispatch;
 pub mod engine;
 pub mod forge;
 pub mod git;
+pub mod http;
 pub mod logs;
+pub mod observe;
+pub mod receive;
+pub mod report;
+pub mod rules_file;
+pub mod service;
 pub mod store;
+pub mod sweep;

@@ -6,3 +6,5 @@ pub mod world;
 mod arrows;
 #[cfg(test)]
 mod contracts;
+#[cfg(test)]
+mod stories;

@@ -42,12 +42,13 @@ pub async fn open(
     let forges = forges(settings, &rules)?;
     let (events, told) = mpsc::channel(EVENTS_WAITING);
     let engine = LocalEngine::new(
-        LocalConfig { rules_folder: folder_of(&settings.rules), slots: settings.slots.get(), ..LocalConfig::new(data) },
-        clone_from(&forges, settings),
+        LocalConfig { slots: settings.slots.get(), ..LocalConfig::new(data, folder_of(&settings.rules)) },
+        Arc::new(clone_from(&forges, settings)),
         Arc::clone(&clock),
         logs.clone(),
         events,
     );
+    engine.sweep_leftovers().await.context("what the last process left")?;
     let app = App {
         clock,
         store: Arc::new(store),
@@ -56,7 +57,7 @@ pub async fn open(
         doors: doors(settings)?,
         rules,
         logs,
-        access: Access::new(&settings.people),
+        access: Access::new(settings.people.iter().map(|person| (person.name.clone(), person.token.clone())).collect()),
         base_url,
         wake: Wake::default(),
     };
@@ -120,7 +121,7 @@ fn clone_from(forges: &Forges, settings: &Settings) -> impl Fn(&Repository) -> O
     let forges = forges.clone();
     let plain: BTreeMap<_, _> = settings.forges.iter().map(|forge| (forge.name.clone(), web_root(forge))).collect();
     move |repository| match forges.get(&repository.forge) {
-        Some(forge) => forge.clone_from(repository),
+        Some(forge) => Forge::clone_from(forge.as_ref(), repository),
         None => {
             let root = plain.get(&repository.forge)?.as_ref()?;
             Some(CloneFrom { url: format!("{root}/{}.git", repository.path), authorization: None })

@@ -215,6 +215,14 @@ impl Engine for LocalEngine {
         Ok(())
     }
 
+    async fn leave(&self) {
+        let holds: Vec<Hold> = self.at_work.runs().values().cloned().collect();
+        holds.iter().for_each(|hold| hold.stop.cancel());
+        for hold in holds {
+            hold.over.cancelled().await;
+        }
+    }
+
     async fn look(&self, run: &RunId) -> Result<Sight, EngineError> {
         let at_work = self.at_work.runs().contains_key(run);
         Ok(if at_work { Sight::AtWork } else { Sight::Idle })
