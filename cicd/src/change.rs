@@ -30,9 +30,5 @@ pub(crate) fn claim(run: &Run, environment: &EnvironmentName) -> Claim {
 
 /// The commit a run is about.
 pub(crate) fn commit(run: &Run) -> Commit {
-    Commit {
-        repository: run.key.repository.clone(),
-        git_ref: run.key.git_ref.clone(),
-        commit: run.key.commit.clone(),
-    }
+    Commit { repository: run.key.repository.clone(), git_ref: run.key.git_ref.clone(), commit: run.key.commit.clone() }
 }

@@ -112,12 +112,7 @@ fn settle_only(delivery: &Delivery, delivered: Delivered, decision: Decision) ->
     Change { decided: Some(decided), owed, ..Change::default() }
 }
 
-async fn begin(
-    app: &App,
-    delivery: &Delivery,
-    delivered: Delivered,
-    decision: Decision,
-) -> Result<(), StoreError> {
+async fn begin(app: &App, delivery: &Delivery, delivered: Delivered, decision: Decision) -> Result<(), StoreError> {
     let (Event::Push(push), Some(chain)) = (&delivered.event, starts(&decision)) else { return Ok(()) };
     let push = push.clone();
     let run = Run::new(&push, &delivered.id, &decision.rules, chain, app.clock.now());
@@ -169,9 +164,5 @@ async fn supersede(app: &App, push: &Push, run: &Run) -> Result<Vec<Run>, StoreE
 
 /// The commit a push is about.
 fn commit_of(push: &Push) -> Commit {
-    Commit {
-        repository: push.repository.clone(),
-        git_ref: push.git_ref.clone(),
-        commit: push.commit.clone(),
-    }
+    Commit { repository: push.repository.clone(), git_ref: push.git_ref.clone(), commit: push.commit.clone() }
 }

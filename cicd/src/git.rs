@@ -24,8 +24,8 @@ mod command;
 mod commit;
 
 pub use changed::changed_files;
-pub use commit::{is_ancestor, message};
 use command::{Git as Command, said};
+pub use commit::{is_ancestor, message};
 
 /// How long a fetch may take, unless told otherwise.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);

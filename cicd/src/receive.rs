@@ -35,12 +35,7 @@ pub enum NotReceived {
 ///
 /// # Errors
 /// [`NotReceived`]; only [`NotReceived::Unavailable`] is worth another try by the sender.
-pub async fn receive(
-    app: &App,
-    forge: &ForgeName,
-    headers: &Headers,
-    body: Bytes,
-) -> Result<Received, NotReceived> {
+pub async fn receive(app: &App, forge: &ForgeName, headers: &Headers, body: Bytes) -> Result<Received, NotReceived> {
     let door = app.doors.get(forge).ok_or(NotReceived::NoSuchForge)?;
     let received_at = app.clock.now();
     let delivered = {

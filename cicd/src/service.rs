@@ -86,10 +86,20 @@ pub fn is_port_taken(trouble: &anyhow::Error) -> bool {
 pub fn start(app: &Arc<App>, events: mpsc::Receiver<EngineEvent>, stop: &CancellationToken) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     workers.spawn(listen(Arc::clone(app), events, stop.clone()));
-    workers.spawn(every(Arc::clone(app), stop.clone(), "dispatch", |app| &app.wake.dispatch, async |app| {
-        dispatch(app).await.map(drop)
-    }));
-    workers.spawn(every(Arc::clone(app), stop.clone(), "report", |app| &app.wake.report, async |app| report(app).await));
+    workers.spawn(every(
+        Arc::clone(app),
+        stop.clone(),
+        "dispatch",
+        |app| &app.wake.dispatch,
+        async |app| dispatch(app).await.map(drop),
+    ));
+    workers.spawn(every(
+        Arc::clone(app),
+        stop.clone(),
+        "report",
+        |app| &app.wake.report,
+        async |app| report(app).await,
+    ));
     workers.spawn(first_resume(Arc::clone(app), stop.clone()));
     workers.spawn(sweep(Arc::clone(app), stop.clone()));
     workers
@@ -103,13 +113,8 @@ async fn first_resume(app: Arc<App>, stop: CancellationToken) {
     every(app, stop, "advance", |app| &app.wake.advance, async |app| advance(app).await).await;
 }
 
-async fn every<W>(
-    app: Arc<App>,
-    stop: CancellationToken,
-    name: &'static str,
-    wake: fn(&App) -> &Notify,
-    work: W,
-) where
+async fn every<W>(app: Arc<App>, stop: CancellationToken, name: &'static str, wake: fn(&App) -> &Notify, work: W)
+where
     W: AsyncFn(&App) -> Result<(), StoreError>,
 {
     loop {

@@ -25,7 +25,9 @@ impl Sweeper {
     pub async fn sweep(&mut self, app: &App) -> Result<(), StoreError> {
         let mut idle = HashMap::new();
         for run in app.store.runs(RunFilter::Live).await? {
-            if run.state != RunState::Running || app.engine.look(&run.id).await.is_ok_and(|sight| sight == Sight::AtWork) {
+            if run.state != RunState::Running
+                || app.engine.look(&run.id).await.is_ok_and(|sight| sight == Sight::AtWork)
+            {
                 continue;
             }
             if self.idle.get(&run.id) == Some(&run.version) {

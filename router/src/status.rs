@@ -125,7 +125,7 @@ fn nothing_started(known: &Known<'_>) -> Option<Status> {
     let (delivery, decision) = known.decision?;
     let why = decision.because.join(", ");
     let description = match &decision.verdict {
-        Verdict::Ignore { rule } => format!("ignored by {rule}: {why}"),
+        Verdict::Ignore { .. } => why,
         Verdict::Nothing { route: Some(route) } => format!("nothing to do: {route}: {why}"),
         Verdict::Start { route, manual: true, .. } => format!("{route} is started by a person, from this link"),
         Verdict::Start { .. } | Verdict::Nothing { route: None } | Verdict::Refused => return None,
@@ -181,9 +181,7 @@ fn parts(run: &Run, prefix: &str, base_url: &str) -> Vec<Status> {
 
 fn of_work(run: &Run, work: &Work) -> (StatusState, String) {
     match work.state {
-        WorkState::Pending if run.state.is_terminal() => {
-            (StatusState::Stopped, format!("not reached: {}", run.because))
-        }
+        WorkState::Pending if run.state.is_terminal() => (StatusState::Stopped, "not reached".to_owned()),
         WorkState::Pending => (StatusState::Pending, "not begun".to_owned()),
         WorkState::Running => (StatusState::Running, "at work".to_owned()),
         WorkState::Succeeded => (StatusState::Success, format!("done{}", took(work))),

@@ -35,9 +35,11 @@ pub async fn open(
     base_url: String,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(App, mpsc::Receiver<EngineEvent>)> {
-    let rules = Arc::new(RulesFile::open(&settings.rules).await.map_err(|text| anyhow!("the rule file is bad\n{text}"))?);
+    let rules =
+        Arc::new(RulesFile::open(&settings.rules).await.map_err(|text| anyhow!("the rule file is bad\n{text}"))?);
     let data = settings.data.clone();
-    let store = SqliteStore::open(&data, Arc::clone(&clock)).with_context(|| format!("the data folder {}", data.display()))?;
+    let store =
+        SqliteStore::open(&data, Arc::clone(&clock)).with_context(|| format!("the data folder {}", data.display()))?;
     let logs = Logs::new(data.join("logs"));
     let forges = forges(settings, &rules)?;
     let (events, told) = mpsc::channel(EVENTS_WAITING);
@@ -87,9 +89,11 @@ fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<Forges>
     let mut forges = Forges::new();
     for forge in &settings.forges {
         let opened: Arc<dyn Forge> = match (forge.kind, &forge.token) {
-            (ForgeKind::Github, Some(token)) => {
-                Arc::new(Github::new(GithubSettings { api_url: forge.api_url.clone(), web_url: None, token: token.clone() })?)
-            }
+            (ForgeKind::Github, Some(token)) => Arc::new(Github::new(GithubSettings {
+                api_url: forge.api_url.clone(),
+                web_url: None,
+                token: token.clone(),
+            })?),
             (ForgeKind::Gitlab, Some(token)) => {
                 let url = forge.api_url.clone().unwrap_or(GITLAB.parse()?);
                 Arc::new(Gitlab::new(GitlabSettings { url, token: token.clone() })?)
@@ -130,7 +134,8 @@ fn clone_from(forges: &Forges, settings: &Settings) -> impl Fn(&Repository) -> O
 }
 
 fn web_root(forge: &ForgeSettings) -> Option<String> {
-    let own = forge.api_url.as_ref().map(|url| url.as_str().trim_end_matches('/').trim_end_matches("/api/v3").to_owned());
+    let own =
+        forge.api_url.as_ref().map(|url| url.as_str().trim_end_matches('/').trim_end_matches("/api/v3").to_owned());
     match forge.kind {
         ForgeKind::Github => Some(own.unwrap_or_else(|| GITHUB.to_owned())),
         ForgeKind::Gitlab => Some(own.unwrap_or_else(|| GITLAB.to_owned())),

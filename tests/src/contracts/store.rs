@@ -283,7 +283,10 @@ async fn runs_are_listed_as_asked<S: Shelf>(bench: Bench<S>) {
     let main = samples::commit(0).git_ref;
     assert_eq!(bench.ids(RunFilter::Live).await, run_ids([0, 2, 3, 4, 7]));
     assert_eq!(bench.ids(RunFilter::LiveOnRef(samples::shop(), main)).await, run_ids([0, 2, 3, 4]));
-    assert_eq!(bench.ids(RunFilter::OfCommit(samples::commit(1).repository, samples::commit(1).commit)).await, run_ids([1]));
+    assert_eq!(
+        bench.ids(RunFilter::OfCommit(samples::commit(1).repository, samples::commit(1).commit)).await,
+        run_ids([1])
+    );
     assert_eq!(bench.ids(RunFilter::Recent(2, None)).await, run_ids([7, 4]));
     assert_eq!(bench.ids(RunFilter::Recent(2, Some(samples::run(4).id))).await, run_ids([3, 2]));
     assert_eq!(bench.ids(RunFilter::Recent(9, Some(samples::run(0).id))).await, []);

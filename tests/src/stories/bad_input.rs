@@ -42,8 +42,14 @@ async fn what_is_proved_is_answered_well_whatever_it_says() {
         (push.clone().meaning("{not json").with("x-github-delivery", "d-1"), "refused"),
         (push.clone().meaning("\u{fffd}").with("x-github-delivery", "d-2"), "refused"),
         (push.clone().meaning("{}").with("x-github-delivery", "d-3"), "refused"),
-        (push.clone().edited(|body| body["ref"] = "refs/heads/../../etc".into()).with("x-github-delivery", "d-4"), "refused"),
-        (push.edited(|body| body["repository"]["full_name"] = "evil/other".into()).with("x-github-delivery", "d-5"), "refused"),
+        (
+            push.clone().edited(|body| body["ref"] = "refs/heads/../../etc".into()).with("x-github-delivery", "d-4"),
+            "refused",
+        ),
+        (
+            push.edited(|body| body["repository"]["full_name"] = "evil/other".into()).with("x-github-delivery", "d-5"),
+            "refused",
+        ),
     ];
     for (delivery, verdict) in cases {
         let (code, answer) = house.send(&delivery).await;

@@ -15,7 +15,8 @@ use super::house::{House, RULES};
 fn settings(folder: &std::path::Path) -> Settings {
     let rules = folder.join("pointsman.yaml");
     std::fs::write(&rules, RULES).unwrap();
-    let forge = ForgeSettings { webhook_secrets: vec![Secret::new("a secret")], ..ForgeSettings::of(ForgeKind::Github) };
+    let forge =
+        ForgeSettings { webhook_secrets: vec![Secret::new("a secret")], ..ForgeSettings::of(ForgeKind::Github) };
     let listen = ([127, 0, 0, 1], 0).into();
     Settings { listen, rules, data: folder.join("data"), ..Settings::with_forges(vec![forge]) }
 }

@@ -51,12 +51,24 @@ async fn somebody_says_no(kind: ForgeKind) -> Vec<String> {
 
 #[tokio::test]
 async fn a_no_is_final_on_github() {
-    insta::assert_snapshot!(somebody_says_no(ForgeKind::Github).await.join("\n"), @"");
+    insta::assert_snapshot!(somebody_says_no(ForgeKind::Github).await.join("\n"), @r"
+    pointsman failure main: lee said no at prod: because
+    pointsman/application/build success done, 0.0s
+    pointsman/application/deploy/prod failure lee said no at prod: because
+    pointsman/application/deploy/stage success done, 0.0s
+    pointsman/application/test success done, 0.0s
+    ");
 }
 
 #[tokio::test]
 async fn a_no_is_final_on_gitlab() {
-    insta::assert_snapshot!(somebody_says_no(ForgeKind::Gitlab).await.join("\n"), @"");
+    insta::assert_snapshot!(somebody_says_no(ForgeKind::Gitlab).await.join("\n"), @r"
+    pointsman failed main: lee said no at prod: because
+    pointsman/application/build success done, 0.0s
+    pointsman/application/deploy/prod failed lee said no at prod: because
+    pointsman/application/deploy/stage success done, 0.0s
+    pointsman/application/test success done, 0.0s
+    ");
 }
 
 #[tokio::test]

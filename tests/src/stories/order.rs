@@ -42,12 +42,18 @@ async fn a_newer_push_takes_the_place(kind: ForgeKind) -> Vec<String> {
 
 #[tokio::test]
 async fn a_superseded_run_ends_on_github() {
-    insta::assert_snapshot!(a_newer_push_takes_the_place(ForgeKind::Github).await.join("\n"), @"");
+    insta::assert_snapshot!(a_newer_push_takes_the_place(ForgeKind::Github).await.join("\n"), @r"
+    pointsman error feature: superseded by <newer>
+    pointsman/application/test error superseded by <newer>
+    ");
 }
 
 #[tokio::test]
 async fn a_superseded_run_ends_on_gitlab() {
-    insta::assert_snapshot!(a_newer_push_takes_the_place(ForgeKind::Gitlab).await.join("\n"), @"");
+    insta::assert_snapshot!(a_newer_push_takes_the_place(ForgeKind::Gitlab).await.join("\n"), @r"
+    pointsman canceled feature: superseded by <newer>
+    pointsman/application/test canceled superseded by <newer>
+    ");
 }
 
 #[tokio::test]
@@ -77,7 +83,10 @@ async fn the_same_push_is_the_same_run_however_it_comes() {
 
     let again = house.world.redeliver(&pushed.delivery);
     assert_eq!(house.send(&again).await.0, StatusCode::ACCEPTED);
-    let other = Pushed { delivery: pushed.delivery.clone().through_another_hook("11111111-2222-3333-4444-555555555555"), ..pushed.clone() };
+    let other = Pushed {
+        delivery: pushed.delivery.clone().through_another_hook("11111111-2222-3333-4444-555555555555"),
+        ..pushed.clone()
+    };
     house.deliver(&other).await;
     let runs = house.runs(&pushed.commit).await;
     assert_eq!(runs.len(), 1);
@@ -111,7 +120,9 @@ async fn a_cancelled_run_ends_and_can_be_run_again() {
     cicd::control::cancel(&house.app, &run.id, by.clone()).await.unwrap();
     let run = house.run(&pushed.commit, RunState::Stopped).await;
     assert_eq!(run.because, "stopped by lee");
-    assert!(house.shown(ForgeKind::Github, &pushed.commit).contains(&"pointsman error feature: stopped by lee".to_owned()));
+    assert!(
+        house.shown(ForgeKind::Github, &pushed.commit).contains(&"pointsman error feature: stopped by lee".to_owned())
+    );
 
     let_go(&house, "slow");
     let again = cicd::control::retry(&house.app, &run.id, by).await.unwrap();

@@ -28,12 +28,24 @@ async fn a_push_travels(kind: ForgeKind) -> Vec<String> {
 
 #[tokio::test]
 async fn a_push_to_github_travels_to_prod() {
-    insta::assert_snapshot!(a_push_travels(ForgeKind::Github).await.join("\n"), @"");
+    insta::assert_snapshot!(a_push_travels(ForgeKind::Github).await.join("\n"), @r"
+    pointsman success main succeeded: deployed to prod
+    pointsman/application/build success done, 0.0s
+    pointsman/application/deploy/prod success done, 0.0s
+    pointsman/application/deploy/stage success done, 0.0s
+    pointsman/application/test success done, 0.0s
+    ");
 }
 
 #[tokio::test]
 async fn a_push_to_gitlab_travels_to_prod() {
-    insta::assert_snapshot!(a_push_travels(ForgeKind::Gitlab).await.join("\n"), @"");
+    insta::assert_snapshot!(a_push_travels(ForgeKind::Gitlab).await.join("\n"), @r"
+    pointsman success main succeeded: deployed to prod
+    pointsman/application/build success done, 0.0s
+    pointsman/application/deploy/prod success done, 0.0s
+    pointsman/application/deploy/stage success done, 0.0s
+    pointsman/application/test success done, 0.0s
+    ");
 }
 
 async fn a_test_fails(kind: ForgeKind) -> Vec<String> {
@@ -51,12 +63,24 @@ async fn a_test_fails(kind: ForgeKind) -> Vec<String> {
 
 #[tokio::test]
 async fn a_failing_test_stage_is_seen_on_github() {
-    insta::assert_snapshot!(a_test_fails(ForgeKind::Github).await.join("\n"), @"");
+    insta::assert_snapshot!(a_test_fails(ForgeKind::Github).await.join("\n"), @r"
+    pointsman failure main: test failed: BUILD: sh ci/test.sh: exit status 3
+    pointsman/application/build error not reached
+    pointsman/application/deploy/prod error not reached
+    pointsman/application/deploy/stage error not reached
+    pointsman/application/test failure BUILD: sh ci/test.sh: exit status 3, 0.0s
+    ");
 }
 
 #[tokio::test]
 async fn a_failing_test_stage_is_seen_on_gitlab() {
-    insta::assert_snapshot!(a_test_fails(ForgeKind::Gitlab).await.join("\n"), @"");
+    insta::assert_snapshot!(a_test_fails(ForgeKind::Gitlab).await.join("\n"), @r"
+    pointsman failed main: test failed: BUILD: sh ci/test.sh: exit status 3
+    pointsman/application/build canceled not reached
+    pointsman/application/deploy/prod canceled not reached
+    pointsman/application/deploy/stage canceled not reached
+    pointsman/application/test failed BUILD: sh ci/test.sh: exit status 3, 0.0s
+    ");
 }
 
 async fn nothing_is_to_be_done(kind: ForgeKind) -> Vec<String> {
@@ -81,12 +105,12 @@ async fn nothing_is_to_be_done(kind: ForgeKind) -> Vec<String> {
 
 #[tokio::test]
 async fn an_ignored_push_has_a_final_status_on_github() {
-    insta::assert_snapshot!(nothing_is_to_be_done(ForgeKind::Github).await.join("\n"), @"");
+    insta::assert_snapshot!(nothing_is_to_be_done(ForgeKind::Github).await.join("\n"), @"pointsman success ignored by docs-only, every changed file matches docs/**");
 }
 
 #[tokio::test]
 async fn an_ignored_push_has_a_final_status_on_gitlab() {
-    insta::assert_snapshot!(nothing_is_to_be_done(ForgeKind::Gitlab).await.join("\n"), @"");
+    insta::assert_snapshot!(nothing_is_to_be_done(ForgeKind::Gitlab).await.join("\n"), @"pointsman success ignored by docs-only, every changed file matches docs/**");
 }
 
 #[tokio::test]
@@ -96,7 +120,12 @@ async fn a_tag_has_a_verdict_of_its_own() {
     let tagged = shop.annotated_tag("v1.0.0", "main", "the first");
     house.deliver(&tagged).await;
     house.run(&tagged.commit, RunState::Succeeded).await;
-    insta::assert_snapshot!(house.shown(ForgeKind::Gitlab, &tagged.commit).join("\n"), @"");
+    insta::assert_snapshot!(house.shown(ForgeKind::Gitlab, &tagged.commit).join("\n"), @r"
+    pointsman/tag success release-tag succeeded: deployed to stage
+    pointsman/tag/application/build success done, 0.0s
+    pointsman/tag/application/deploy/stage success done, 0.0s
+    pointsman/tag/application/test success done, 0.0s
+    ");
     house.close().await;
 }
 
@@ -128,7 +157,7 @@ async fn a_person_starts_what_only_a_person_may_start() {
     let receipt = house.deliver(&pushed).await;
     assert_eq!(receipt["offer"], true, "{receipt}");
     house.everything_told().await;
-    insta::assert_snapshot!(house.shown(ForgeKind::Github, &pushed.commit).join("\n"), @"");
+    insta::assert_snapshot!(house.shown(ForgeKind::Github, &pushed.commit).join("\n"), @"pointsman success by-hand is started by a person, from this link");
     assert!(house.runs(&pushed.commit).await.is_empty());
 
     let id = pushed.delivery.id().parse().unwrap();

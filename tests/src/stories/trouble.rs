@@ -22,18 +22,18 @@ async fn fails_with(path: &str, text: Option<&str>) -> String {
 
 #[tokio::test]
 async fn a_missing_buildspec_is_named() {
-    insta::assert_snapshot!(fails_with("ci/test.yml", None).await, @"");
+    insta::assert_snapshot!(fails_with("ci/test.yml", None).await, @"test failed: ci/test.yml is not in commit <commit>");
 }
 
 #[tokio::test]
 async fn a_broken_buildspec_is_named_with_its_line() {
-    insta::assert_snapshot!(fails_with("ci/test.yml", Some("version: 0.2\nphases:\n\tbuild: 1\n")).await, @"");
+    insta::assert_snapshot!(fails_with("ci/test.yml", Some("version: 0.2\nphases:\n\tbuild: 1\n")).await, @"test failed: ci/test.yml:3:2: this is not YAML: tabs disallowed within this context (block indentation); indent with spaces; YAML allows no tab there");
 }
 
 #[tokio::test]
 async fn a_command_that_yaml_reads_as_a_map_is_named_with_its_line() {
     let text = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo one\n      - echo status: fine\n";
-    insta::assert_snapshot!(fails_with("ci/test.yml", Some(text)).await, @"");
+    insta::assert_snapshot!(fails_with("ci/test.yml", Some(text)).await, @"test failed: ci/test.yml:6:9: build.commands[1] is a command, and YAML reads `echo status: fine` as a key and its value; quote the whole command: - 'echo status: fine'");
 }
 
 #[tokio::test]
