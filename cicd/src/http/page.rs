@@ -159,10 +159,20 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Markup {
             p.code { (status.as_str()) }
             h1 { (title) }
             p { (failure.words()) "." }
-            @if failure.asks_for_login() { (login(visit)) } @else { p { a href="/" { "To the runs" } } }
+            @if failure.asks_for_login() { (login(visit)) } @else { p { a href=(way_back(visit)) { "Back" } } }
         }
     };
     Page::still(title, if status.is_server_error() { Tone::Bad } else { Tone::Idle }, main).dress(visit)
+}
+
+/// From what could not be done about a run or a delivery back to it, and from anywhere else to the first page.
+fn way_back(visit: &Visit) -> String {
+    let path = visit.address.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["", kind @ ("runs" | "deliveries"), id, _, ..] => format!("/{kind}/{id}"),
+        _ => "/".to_owned(),
+    }
 }
 
 /// The token is sent to `/login`, which sends the browser back here.

@@ -4,7 +4,7 @@
 (() => {
   const FAST = 1000, SLOW = 5000, LINES_MAX = 20000;
   const get = (id, from = document) => from.getElementById(id);
-  let timer = 0, misses = 0;
+  let timer = 0, misses = 0, looking = false;
 
   /** Nothing is swapped under the reader's hands. */
   const inUse = (live) => {
@@ -67,6 +67,7 @@
       cache: "no-store", headers: { accept: "text/html", "if-none-match": `"${live.dataset.version}"` },
     });
     if (answer.status === 304) return;
+    if (answer.status === 401) { location.reload(); return; }
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const title = page.title, freshLog = get("log", page);
@@ -75,10 +76,13 @@
   };
 
   const tick = async () => {
+    if (looking) return;
     clearTimeout(timer);
     const pace = get("live").dataset.pace;
     if (pace === "never") return;
+    looking = true;
     if (!document.hidden) await look().then(() => { misses = 0; }, () => { misses += 1; });
+    looking = false;
     document.body.classList.toggle("cut-off", misses > 2);
     const more = get("log")?.querySelector(":scope > .more");
     timer = setTimeout(tick, more ? 50 : (get("live").dataset.pace === "fast" ? FAST : SLOW) * Math.min(misses + 1, 6));

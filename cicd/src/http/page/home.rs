@@ -8,6 +8,9 @@ use super::super::visit::Visit;
 use super::runs::{list, list_version};
 use super::{Page, Tone, gate, version};
 
+/// How many are shown of what waits and of what is under way; a storm of pushes must not make a page of megabytes.
+const SHOWN: usize = 100;
+
 /// The page, of the live runs and the newest ones.
 pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) -> Page {
     let waiting: Vec<Markup> = live
@@ -15,29 +18,30 @@ pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) 
         .flat_map(|run| gate::waiting(run).map(move |(place, approval)| (run, place, approval)))
         .map(|(run, place, approval)| gate::card(visit, run, place, approval, true, now))
         .collect();
-    let mut at_work: Vec<Run> = live.iter().filter(|run| !recent.contains(run)).cloned().collect();
-    at_work.extend_from_slice(recent);
-    let (mut at_work, over): (Vec<Run>, Vec<Run>) = at_work.into_iter().partition(|run| !run.state.is_terminal());
-    at_work.retain(|run| gate::waiting(run).next().is_none());
+    let mut at_work: Vec<&Run> = live.iter().filter(|run| gate::waiting(run).next().is_none()).collect();
+    at_work.reverse();
+    let over: Vec<&Run> = recent.iter().filter(|run| run.state.is_terminal()).collect();
     let main = html! {
         h1.hidden { "Runs" }
         @if !waiting.is_empty() {
             section.waiting aria-labelledby="waiting" {
                 h2 id="waiting" { "Waiting for you " span.count { (waiting.len()) } }
-                @for card in &waiting { (card) }
+                @for card in waiting.iter().take(SHOWN) { (card) }
+                (left_out(waiting.len()))
             }
         }
         @if !at_work.is_empty() {
             section aria-labelledby="live-runs" {
                 h2 id="live-runs" { "Under way " span.count { (at_work.len()) } }
-                (list(&at_work, now))
+                (list(at_work.iter().copied().take(SHOWN), now))
+                (left_out(at_work.len()))
             }
         }
         section aria-labelledby="recent" {
             h2 id="recent" { "Recent" }
             @if recent.is_empty() { (nothing_yet()) }
             @else if over.is_empty() { p.empty { "Nothing has come to its end yet." } }
-            @else { (list(&over, now)) }
+            @else { (list(over.iter().copied(), now)) }
             @if let Some(last) = recent.last() {
                 nav.pager aria-label="More" { a href={ "/runs?before=" (last.id) } { "Older" } }
             }
@@ -45,9 +49,13 @@ pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) 
     };
     Page {
         live: live.iter().any(|run| matches!(run.state, RunState::Queued | RunState::Running)),
-        version: version([list_version(live), list_version(recent)]),
+        version: version([list_version(live.iter()), list_version(recent.iter())]),
         ..Page::still(title(waiting.len(), at_work.len()), tone(waiting.len(), &at_work, &over), main)
     }
+}
+
+fn left_out(all: usize) -> Markup {
+    html! { @if all > SHOWN { p.hint { "and " (all - SHOWN) " more" } } }
 }
 
 fn title(waiting: usize, at_work: usize) -> String {
@@ -58,7 +66,7 @@ fn title(waiting: usize, at_work: usize) -> String {
     }
 }
 
-fn tone(waiting: usize, at_work: &[Run], over: &[Run]) -> Tone {
+fn tone(waiting: usize, at_work: &[&Run], over: &[&Run]) -> Tone {
     match (waiting, at_work.is_empty()) {
         (1.., _) => Tone::Wait,
         (0, false) => Tone::Busy,

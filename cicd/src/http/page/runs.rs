@@ -7,7 +7,7 @@ use router::run::Run;
 use super::{Page, Tone, badge, parts, version};
 
 /// One row for each run.
-pub(crate) fn list(runs: &[Run], now: Timestamp) -> Markup {
+pub(crate) fn list<'a>(runs: impl IntoIterator<Item = &'a Run>, now: Timestamp) -> Markup {
     html! {
         ol.runs {
             @for run in runs {
@@ -31,8 +31,8 @@ pub(crate) fn list(runs: &[Run], now: Timestamp) -> Markup {
 }
 
 /// What the list was made of.
-pub(crate) fn list_version(runs: &[Run]) -> String {
-    version(runs.iter().map(|run| format!("{} {}", run.id, run.version)))
+pub(crate) fn list_version<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
+    version(runs.into_iter().map(|run| format!("{} {}", run.id, run.version)))
 }
 
 /// The page of older runs.

@@ -136,6 +136,11 @@ async fn failures_wear_the_dress_that_was_asked_for() {
     let page = world.get("/runs/0123456789abcdef").await;
     assert_eq!(page.status, 404);
     assert!(page.text.contains("<h1>Not Found</h1>") && page.header("content-type").starts_with("text/html"));
+    let run = fresh(&push("main"));
+    world.save(&run).await;
+    let refused = world.submit(&format!("/runs/{}/gates/prod", run.id), "answer=approve&as=dana").await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains(&format!(r#"<a href="/runs/{}">Back</a>"#, run.id)), "{}", refused.text);
     let data = world.get("/runs/0123456789abcdef.json").await;
     assert_eq!((data.status.as_u16(), data.text.as_str()), (404, r#"{"error":"no such run"}"#));
 }
