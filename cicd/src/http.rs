@@ -57,6 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/deliveries/{id}/start", post(decisions::start))
         .route("/rules", get(rules::page))
         .route("/rules.json", get(rules::json))
+        .route("/openapi.json", get(assets::openapi))
         .fallback(error::no_such_place)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(app.clone(), visit::accompany))

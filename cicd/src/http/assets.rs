@@ -53,6 +53,11 @@ pub(super) fn icon(tone: Tone) -> &'static str {
     ICONS.iter().find(|(other, _)| *other == tone).map_or("", |(_, icon)| &icon.address)
 }
 
+/// Describes what programs may ask. It is held to the router's real answers by `tests/openapi.rs`.
+pub(super) async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], include_str!("assets/openapi.json"))
+}
+
 /// Gives one of them.
 pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Failure> {
     let all = [&*STYLE, &*SCRIPT].into_iter().chain(ICONS.iter().map(|(_, icon)| icon));

@@ -3,6 +3,7 @@
 mod decisions;
 mod doors;
 mod fixture;
+mod openapi;
 mod pages;
 mod shapes;
 mod webhooks;
