@@ -7,6 +7,15 @@ use std::process::{Command, Output, Stdio};
 /// The first commit's time; every further one of a repository is a minute later.
 const FIRST_COMMIT: i64 = 1_767_225_600;
 
+/// What every command of the world has set. Nothing here lives long enough to be tidied up or to survive a power cut.
+const SETTINGS: [&str; 5] = [
+    "init.defaultBranch=main",
+    "core.quotePath=false",
+    "advice.detachedHead=false",
+    "maintenance.auto=false",
+    "core.fsync=none",
+];
+
 /// A git command that sees none of the machine's settings and none of the caller's repositories.
 pub(super) fn command(folder: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the world outside the service starts its own git")]
@@ -19,7 +28,7 @@ pub(super) fn command(folder: &Path) -> Command {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C")
-        .args(["-c", "init.defaultBranch=main", "-c", "core.quotePath=false", "-c", "advice.detachedHead=false"]);
+        .args(SETTINGS.into_iter().flat_map(|setting| ["-c", setting]));
     git
 }
 
@@ -103,9 +112,10 @@ pub(super) fn changes(repo: &Path, args: &[&str]) -> Result<Vec<Changed>, String
 pub(super) fn init_bare(bare: &Path) {
     std::fs::create_dir_all(bare).expect("a folder can be made in the world's folder");
     run(command(bare).args(["init", "--quiet", "--bare"]));
-    for name in ["uploadpack.allowAnySHA1InWant", "uploadpack.allowFilter"] {
-        run(command(bare).args(["config", name, "true"]));
-    }
+    // Settings of a command do not reach the other side of a push or a fetch.
+    let settings = "[uploadpack]\nallowAnySHA1InWant = true\nallowFilter = true\n[receive]\nautogc = false\n";
+    let mut config = std::fs::OpenOptions::new().append(true).open(bare.join("config")).expect("git made a config");
+    config.write_all(settings.as_bytes()).expect("a file can be written in the world's folder");
 }
 
 fn text(bytes: Vec<u8>) -> String {

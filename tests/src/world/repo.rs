@@ -86,8 +86,8 @@ impl Repo {
     pub fn merge(&self, from: &str, into: &str) -> Pushed {
         let (ours, theirs) = (self.tip(into), self.tip(from));
         let (ours, theirs) = ours.zip(theirs).expect("both branches are there");
-        self.fetch();
-        git::run(git::command(&self.tree).args(["checkout", "--quiet", "--force", "--detach", ours.as_str()]));
+        self.know(&theirs);
+        self.stand_on(&ours);
         let mut merge = git::command_by(&self.tree, "dana", self.commits_so_far());
         let message = format!("Merge branch '{from}' into {into}");
         git::run(merge.args(["merge", "--quiet", "--no-ff", "-m", &message, theirs.as_str()]));
@@ -98,6 +98,7 @@ impl Repo {
     /// Makes a branch where another one is, without a commit of its own.
     pub fn branch(&self, name: &str, from: &str) -> Pushed {
         let start = self.tip(from).expect("the branch to start from is there");
+        self.know(&start);
         let base = Some(format!("refs/heads/{from}"));
         self.move_ref(&format!("refs/heads/{name}"), start.as_str(), |moved| Moved { base_ref: base, ..moved })
     }
@@ -105,6 +106,7 @@ impl Repo {
     /// Sets a tag on what a branch points to.
     pub fn tag(&self, name: &str, on: &str) -> Pushed {
         let commit = self.tip(on).expect("what is to be tagged is there");
+        self.know(&commit);
         let base = Some(format!("refs/heads/{on}")).filter(|full| git::object_of(&self.bare, full).is_some());
         self.move_ref(&format!("refs/tags/{name}"), commit.as_str(), |moved| Moved { base_ref: base, ..moved })
     }
@@ -112,7 +114,7 @@ impl Repo {
     /// Sets an annotated tag, which is an object of its own, on what a branch points to.
     pub fn annotated_tag(&self, name: &str, on: &str, message: &str) -> Pushed {
         let commit = self.tip(on).expect("what is to be tagged is there");
-        self.fetch();
+        self.know(&commit);
         let mut tag = git::command_by(&self.tree, "dana", self.commits_so_far());
         git::run(tag.args(["tag", "--force", "--annotate", "--message", message, name, commit.as_str()]));
         let full_ref = format!("refs/tags/{name}");
@@ -149,9 +151,8 @@ impl Repo {
     }
 
     fn commit_and_push(&self, branch: &str, start: Option<&CommitId>, works: impl IntoIterator<Item = Work>) -> Pushed {
-        self.fetch();
         if let Some(start) = start {
-            git::run(git::command(&self.tree).args(["checkout", "--quiet", "--force", "--detach", start.as_str()]));
+            self.stand_on(start);
         }
         let mut actor = String::new();
         for (nth, work) in (self.commits_so_far()..).zip(works) {
@@ -221,8 +222,16 @@ impl Repo {
         Delivery::new(self.kind, event, &self.world.next_delivery(), body, now)
     }
 
-    fn fetch(&self) {
-        git::run(git::command(&self.tree).args(["fetch", "--quiet", "--tags", "--force", "origin"]));
+    /// Sees to it that the working tree knows a commit that somebody else may have pushed.
+    fn know(&self, commit: &CommitId) {
+        if git::commit_of(&self.tree, commit.as_str()).is_none() {
+            git::run(git::command(&self.tree).args(["fetch", "--quiet", "origin"]));
+        }
+    }
+
+    fn stand_on(&self, commit: &CommitId) {
+        self.know(commit);
+        git::run(git::command(&self.tree).args(["checkout", "--quiet", "--force", "--detach", commit.as_str()]));
     }
 
     fn commits_so_far(&self) -> i64 {
