@@ -104,7 +104,9 @@ impl Mirrors {
     pub async fn check_out(&self, repository: &Repository, commit: &CommitId, folder: &Path) -> Result<(), GitError> {
         let mirror = self.of(repository);
         let _ours = self.lock(&mirror).await;
-        let command = Command::on(&mirror).args(["worktree", "add", "--quiet", "--detach", "--force", "--"]);
+        // Twice forced: a git that was killed while it did this leaves the folder registered, and locked.
+        let add = ["worktree", "add", "--quiet", "--detach", "--force", "--force", "--"];
+        let command = Command::on(&mirror).args(add);
         command.arg(folder).arg(commit.as_str()).run(self.fetch_timeout).await?.well()
     }
 
@@ -151,12 +153,11 @@ impl Mirrors {
         let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
         let fetch =
             || Command::on(mirror).authorized(from).args(FETCH).args(["--prune", "--"]).arg(&from.url).args(all);
-        let fetched = fetch().arg(format!("+HEAD:{REMOTE_HEAD}")).run(self.fetch_timeout).await?;
-        if fetched.ok {
-            return Ok(());
+        let mut fetched = fetch().arg(format!("+HEAD:{REMOTE_HEAD}")).run(self.fetch_timeout).await?;
+        if !fetched.ok && fetched.stderr.contains("remote ref HEAD") {
+            // The repository's HEAD names a branch that nobody has pushed.
+            fetched = fetch().run(self.fetch_timeout).await?;
         }
-        // A repository whose HEAD names a branch that nobody has pushed has no HEAD to fetch.
-        let fetched = fetch().run(self.fetch_timeout).await?;
         if fetched.ok { Ok(()) } else { Err(GitError::Unreachable(said(&fetched.stderr, from))) }
     }
 
@@ -188,7 +189,8 @@ async fn prune(mirror: &Path) -> Result<(), GitError> {
 fn remove_lock_files(mirror: &Path) {
     let files = walkdir::WalkDir::new(mirror).into_iter().filter_entry(|entry| entry.file_name() != "objects");
     for entry in files.flatten().filter(|entry| entry.file_type().is_file()) {
-        if entry.path().extension().is_some_and(|end| end == "lock") {
+        let of_worktree = entry.file_name() == "locked" && entry.path().starts_with(mirror.join("worktrees"));
+        if of_worktree || entry.path().extension().is_some_and(|end| end == "lock") {
             let _gone_already = std::fs::remove_file(entry.path());
         }
     }

@@ -128,6 +128,10 @@ async fn lock_files_and_folders_of_a_dead_process_are_swept() {
     mirrors.check_out(&repository(), &first, &folder).await.unwrap();
     let mirror = mirrors.of(&repository());
     std::fs::write(mirror.join("packed-refs.lock"), "").unwrap();
+    std::fs::write(mirror.join("worktrees/work/locked"), "initializing").unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    mirrors.check_out(&repository(), &first, &folder).await.expect("also before the sweep");
+    std::fs::write(mirror.join("worktrees/work/locked"), "initializing").unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
 
     mirrors.sweep().await.unwrap();
@@ -171,4 +175,13 @@ async fn git_that_takes_too_long_is_ended() {
     let mirrors = Mirrors::new(data.path(), Duration::ZERO);
     let answer = mirrors.ensure(&repository(), &source.clone_from(), &commit).await;
     assert_eq!(answer, Err(GitError::TimedOut(0)));
+}
+
+#[tokio::test]
+async fn a_repository_without_a_head_is_fetched() {
+    let (source, data) = (Source::new().await, tempfile::tempdir().unwrap());
+    let commit = source.commit("a", "1").await;
+    source.git(&["symbolic-ref", "HEAD", "refs/heads/unborn"]).await;
+    let mirrors = Mirrors::new(data.path(), FETCH_TIMEOUT);
+    mirrors.ensure(&repository(), &source.clone_from(), &commit).await.unwrap();
 }

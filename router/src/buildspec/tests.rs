@@ -159,3 +159,59 @@ fn an_id_of_an_artifact_cannot_leave_its_folder() {
         assert!(problems(&text)[0].contains("no id"), "{id}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_strange(pieces in proptest::collection::vec(piece(), 0..40)) {
+        if let Ok(spec) = Buildspec::parse(&pieces.concat()) {
+            proptest::prop_assert!(spec.to_json().is_object());
+        }
+    }
+
+    #[test]
+    fn problems_have_a_place_in_the_text(pieces in proptest::collection::vec(piece(), 0..40)) {
+        let text = pieces.concat();
+        for problem in Buildspec::parse(&text).err().unwrap_or_default() {
+            proptest::prop_assert!(problem.place.offset <= text.len());
+            proptest::prop_assert!(problem.place.line <= text.lines().count() + 1);
+        }
+    }
+}
+
+/// What buildspecs are made of, and what they are not.
+fn piece() -> impl proptest::strategy::Strategy<Value = &'static str> {
+    proptest::sample::select(vec![
+        "version: 0.2\n",
+        "phases:\n",
+        "  build:\n",
+        "    commands:\n",
+        "      - echo a\n",
+        "      - a: b\n",
+        "env:\n",
+        "  variables: {A: b}\n",
+        "artifacts:\n",
+        "  files: ['**']\n",
+        "  secondary-artifacts: {x: {}}\n",
+        "cache: 1\n",
+        "reports: {a: [b]}\n",
+        "batch: {fast-fail: x}\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        "- ",
+        "\n",
+        "  ",
+        "\t",
+        "&a ",
+        "*a",
+        "~",
+        "'",
+        "\"",
+        "|\n",
+        "ü",
+        "!!str ",
+        "? ",
+    ])
+}

@@ -20,6 +20,9 @@ use super::phases::{Bench, Built, phase_complete, verdict};
 use super::shell::Session;
 use crate::logs::StepLog;
 
+/// A longer timeout, a year, is none.
+const TIMEOUT_MAX: u64 = 366 * 24 * 3600;
+
 /// What a step's commands came to, before its artifacts are kept.
 struct Worked {
     built: Built,
@@ -35,7 +38,7 @@ impl Workshop {
     /// # Errors
     /// Why the whole run cannot go on, a sentence.
     pub(super) async fn work(&self, job: &Job<'_>, stop: &CancellationToken) -> Result<Ended, String> {
-        let until = Instant::now() + Duration::from_secs(job.step.timeout_seconds);
+        let until = Instant::now() + Duration::from_secs(job.step.timeout_seconds.min(TIMEOUT_MAX));
         let leash = Leash { stop: stop.clone(), until };
         let masks = self.config.masks.clone();
         let log = StepLog::open(&self.logs, &job.run.id, &job.name, masks, Arc::clone(&self.clock));
@@ -151,21 +154,23 @@ impl Workshop {
             Some(failure) => Outcome::Failed(log.hide(&failure.detail)),
             None => Outcome::Succeeded,
         };
-        let mut artifact = None;
-        if let Some(artifacts) = spec.artifacts.as_ref().filter(|_| built.to_the_end) {
-            if job.environment.is_some() {
-                log.say("artifacts: what a deploy makes is not kept")?;
-            } else {
-                match self.upload(job, artifacts, source, &named, log).await? {
-                    Ok(kept) => artifact = Some(kept),
-                    Err(why) if outcome == Outcome::Succeeded => {
-                        outcome = Outcome::Failed(format!("UPLOAD_ARTIFACTS: {why}"));
-                    }
-                    Err(_the_build_had_failed_before) => {}
-                }
-            }
+        if !built.to_the_end {
+            return Ok(Ended { outcome, artifact: None, exports });
         }
-        Ok(Ended { outcome, artifact, exports })
+        log.say("Entering phase UPLOAD_ARTIFACTS")?;
+        let kept = match &spec.artifacts {
+            Some(_) if job.environment.is_some() => {
+                log.say("artifacts: what a deploy makes is not kept")?;
+                Ok(None)
+            }
+            Some(artifacts) => self.upload(job, artifacts, source, &named, log).await?.map(Some),
+            None => Ok(None),
+        };
+        phase_complete(log, "UPLOAD_ARTIFACTS", kept.as_ref().err().map(|why| ("CLIENT_ERROR", why.as_str())))?;
+        if let (Outcome::Succeeded, Err(why)) = (&outcome, &kept) {
+            outcome = Outcome::Failed(format!("UPLOAD_ARTIFACTS: {why}"));
+        }
+        Ok(Ended { outcome, artifact: kept.unwrap_or_default(), exports })
     }
 
     /// The `UPLOAD_ARTIFACTS` phase: the stage's artifact, or why there is none.
@@ -177,7 +182,6 @@ impl Workshop {
         named: &BTreeMap<String, String>,
         log: &mut StepLog,
     ) -> Result<Result<Digested, String>, Halt> {
-        log.say("Entering phase UPLOAD_ARTIFACTS")?;
         let secondary = artifacts.secondary.iter().map(|(id, set)| (format!("{}+{id}", job.name), set));
         let mut main = Err("no matching artifact paths found".to_owned());
         for (name, set) in [(job.name.clone(), &artifacts.main)].into_iter().chain(secondary) {
@@ -200,13 +204,9 @@ impl Workshop {
                         main = Ok(digested);
                     }
                 }
-                Err(why) => {
-                    phase_complete(log, "UPLOAD_ARTIFACTS", Some(("CLIENT_ERROR", &why)))?;
-                    return Ok(Err(why));
-                }
+                Err(why) => return Ok(Err(why)),
             }
         }
-        phase_complete(log, "UPLOAD_ARTIFACTS", None)?;
         Ok(main)
     }
 }
