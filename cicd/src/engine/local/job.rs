@@ -1,6 +1,7 @@
 //! One step to be done: a stage or a deploy of a run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use router::id::EnvironmentName;
 use router::pipeline::Step;
@@ -61,7 +62,7 @@ pub(super) enum Halt {
 
 impl From<std::io::Error> for Halt {
     fn from(error: std::io::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(format!("this machine cannot go on: {error}"))
     }
 }
 
@@ -77,13 +78,21 @@ impl From<GitError> for Halt {
 }
 
 /// What ends a step early: a stop, or its timeout.
-#[derive(Clone)]
 pub(super) struct Leash {
-    pub(super) stop: CancellationToken,
-    pub(super) until: Instant,
+    stop: CancellationToken,
+    until: Instant,
 }
 
+/// A longer timeout, a year, is none.
+const TIMEOUT_MAX: u64 = 366 * 24 * 3600;
+
 impl Leash {
+    /// A leash of so many seconds, from now on.
+    pub(super) fn new(stop: &CancellationToken, seconds: u64) -> Self {
+        let until = Instant::now() + Duration::from_secs(seconds.min(TIMEOUT_MAX));
+        Self { stop: stop.clone(), until }
+    }
+
     /// Waits for `work`, or gives it up.
     pub(super) async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
         tokio::select! {

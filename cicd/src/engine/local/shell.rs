@@ -1,7 +1,8 @@
 //! Runs the commands of a step: a fresh shell for each, with what the one before left behind.
 //!
 //! A fresh shell, because `exit 1` in a command must end that command and nothing else. The wrapper hands on the working
-//! directory, all variables, exported or not, and with bash the functions; shell options are not handed on.
+//! directory, all variables, exported or not, and with bash the functions; shell options, limits and the umask
+//! are not handed on.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

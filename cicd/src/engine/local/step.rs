@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use router::buildspec::{ArtifactSet, Artifacts, Buildspec};
 use router::run::Outcome;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Workshop;
@@ -19,9 +17,6 @@ use super::job::{Ended, Halt, Job, Leash};
 use super::phases::{Bench, Built, phase_complete, verdict};
 use super::shell::Session;
 use crate::logs::StepLog;
-
-/// A longer timeout, a year, is none.
-const TIMEOUT_MAX: u64 = 366 * 24 * 3600;
 
 /// What a step's commands came to, before its artifacts are kept.
 struct Worked {
@@ -38,8 +33,6 @@ impl Workshop {
     /// # Errors
     /// Why the whole run cannot go on, a sentence.
     pub(super) async fn work(&self, job: &Job<'_>, stop: &CancellationToken) -> Result<Ended, String> {
-        let until = Instant::now() + Duration::from_secs(job.step.timeout_seconds.min(TIMEOUT_MAX));
-        let leash = Leash { stop: stop.clone(), until };
         let masks = self.config.masks.clone();
         let log = StepLog::open(&self.logs, &job.run.id, &job.name, masks, Arc::clone(&self.clock));
         let mut log = match log {
@@ -47,7 +40,7 @@ impl Workshop {
             Err(error) => return Ok(Ended::with(Outcome::Failed(format!("the log cannot be written: {error}")))),
         };
         let step = self.config.data.join("work").join(job.run.id.as_str()).join(&job.name);
-        let done = self.in_folder(job, &step, &leash, &mut log).await;
+        let done = self.in_folder(job, &step, stop, &mut log).await;
         self.clear(job, &step).await;
         let ended = match done {
             Ok(ended) => Ok(ended),
@@ -82,7 +75,13 @@ impl Workshop {
         }
     }
 
-    async fn in_folder(&self, job: &Job<'_>, step: &Path, leash: &Leash, log: &mut StepLog) -> Result<Ended, Halt> {
+    async fn in_folder(
+        &self,
+        job: &Job<'_>,
+        step: &Path,
+        stop: &CancellationToken,
+        log: &mut StepLog,
+    ) -> Result<Ended, Halt> {
         folder::remove(step)?;
         let source = step.join("src");
         let temporary = step.join("tmp");
@@ -90,7 +89,7 @@ impl Workshop {
         if job.environment.is_none() {
             self.store_room.forget(&job.run.id, &job.name)?;
         }
-        let (spec, inputs) = match self.prepare(job, step, &source, leash, log).await {
+        let (spec, inputs) = match self.prepare(job, step, &source, stop, log).await {
             Err(Halt::Failed(why)) => {
                 phase_complete(log, "DOWNLOAD_SOURCE", Some(("CLIENT_ERROR", &why)))?;
                 return Err(Halt::Failed(why));
@@ -103,7 +102,9 @@ impl Workshop {
 
         let mut session = Session::new(&spec.env.shell, step.join("shell"), source.clone(), variables)?;
         let group = Group::new(&step.display().to_string())?;
-        let worked = commands(&spec, &mut session, &group, leash, log).await;
+        // The step's time counts from its first command: a fetch has a timeout of its own.
+        let leash = Leash::new(stop, job.step.timeout_seconds);
+        let worked = commands(&spec, &mut session, &group, &leash, log).await;
         group.end(self.config.kill_grace).await;
         session.drain(log)?;
         self.keep(job, &spec, &source, worked?, log).await
@@ -115,11 +116,11 @@ impl Workshop {
         job: &Job<'_>,
         step: &Path,
         source: &Path,
-        leash: &Leash,
+        stop: &CancellationToken,
         log: &mut StepLog,
     ) -> Result<(Buildspec, Vec<(String, PathBuf)>), Halt> {
         announce(job, log)?;
-        leash.hold(self.fetch(job.run, source)).await??;
+        Leash::new(stop, u64::MAX).hold(self.fetch(job.run, source)).await??;
         let read = self.buildspec(&job.step.buildspec, source, &job.run.key.commit);
         let spec = match read {
             Ok(spec) => spec,
