@@ -170,7 +170,7 @@ impl LocalEngine {
                 .to_str()
                 .is_some_and(|name| RunId::new(name).is_ok_and(|run| self.at_work.runs().contains_key(&run)));
             if !at_work {
-                folder::remove(&entry.path()).map_err(|e| unavailable(&e))?;
+                folder::remove(&entry.path()).await.map_err(|e| unavailable(&e))?;
             }
         }
         self.workshop.mirrors.sweep().await.map_err(|e| unavailable(&e))

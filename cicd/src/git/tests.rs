@@ -185,3 +185,14 @@ async fn a_repository_without_a_head_is_fetched() {
     let mirrors = Mirrors::new(data.path(), FETCH_TIMEOUT);
     mirrors.ensure(&repository(), &source.clone_from(), &commit).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_repository_of_the_longer_hashes_is_fetched() {
+    let (source, data) = (Source(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    source.git(&["init", "-q", "-b", "main", "--object-format=sha256"]).await;
+    let commit = source.commit("a", "1").await;
+    assert_eq!(commit.as_str().len(), 64);
+    let mirrors = Mirrors::new(data.path().join("m"), FETCH_TIMEOUT);
+    mirrors.ensure(&repository(), &source.clone_from(), &commit).await.unwrap();
+    mirrors.check_out(&repository(), &commit, &data.path().join("work")).await.unwrap();
+}

@@ -113,3 +113,17 @@ fn pointsman(job: &Job<'_>, folders: &Folders<'_>) -> Vec<(String, String)> {
     let place = job.environment.map(|name| ("ENVIRONMENT".to_owned(), name.to_string()));
     said.chain(place).chain([(MARK.to_owned(), folders.step.display().to_string())]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_process_can_be_given_is_refused() {
+        let pair = |name: &str, value: &str| checked((name.to_owned(), value.to_owned()));
+        assert!(pair("A", "b=c\n").is_ok());
+        for (name, value) in [("", "a"), ("A=B", "a"), ("A\0", "a"), ("A", "a\0b"), ("A", &"x".repeat(VALUE_MAX + 1))] {
+            assert!(pair(name, value).is_err(), "{name:?}");
+        }
+    }
+}

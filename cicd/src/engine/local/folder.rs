@@ -6,8 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Removes a folder with all that is in it, also when a build took its own right to write away. One that is not there is
-/// removed already.
-pub(super) fn remove(folder: &Path) -> io::Result<()> {
+/// removed already. There may be a hundred thousand files in it: nobody else waits for them.
+pub(super) async fn remove(folder: &Path) -> io::Result<()> {
+    let folder = folder.to_owned();
+    tokio::task::spawn_blocking(move || remove_now(&folder)).await.map_err(io::Error::other)?
+}
+
+fn remove_now(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -19,5 +24,24 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
             std::fs::remove_dir_all(folder)
         }
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_goes_with_all_that_is_in_it() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("work");
+        std::fs::create_dir_all(folder.join("closed/deep")).unwrap();
+        std::fs::write(folder.join("closed/deep/file"), "x").unwrap();
+        std::fs::write(home.path().join("kept"), "x").unwrap();
+        std::os::unix::fs::symlink(home.path(), folder.join("out")).unwrap();
+        std::fs::set_permissions(folder.join("closed"), Permissions::from_mode(0o500)).unwrap();
+        remove(&folder).await.unwrap();
+        assert!(!folder.exists() && home.path().join("kept").exists());
+        remove(&folder).await.unwrap();
     }
 }

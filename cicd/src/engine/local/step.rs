@@ -65,7 +65,7 @@ impl Workshop {
     }
 
     async fn clear(&self, job: &Job<'_>, step: &Path) {
-        if let Err(error) = folder::remove(step) {
+        if let Err(error) = folder::remove(step).await {
             tracing::warn!(run.id = %job.run.id, step = job.name, %error, "a work folder could not be removed");
         }
         // The run's own folder goes with its last step.
@@ -82,7 +82,7 @@ impl Workshop {
         stop: &CancellationToken,
         log: &mut StepLog,
     ) -> Result<Ended, Halt> {
-        folder::remove(step)?;
+        folder::remove(step).await?;
         let source = step.join("src");
         let temporary = step.join("tmp");
         std::fs::create_dir_all(&temporary)?;
