@@ -104,6 +104,13 @@ impl fmt::Debug for RepoPath {
     }
 }
 
+impl FromStr for RepoPath {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::new(text)
+    }
+}
+
 impl Serialize for RepoPath {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(&self.0)

@@ -110,7 +110,7 @@ impl Shown {
             (Some(route), []) => format!("→ {route}, nothing to do"),
             (None, _) => format!("→ {}", style(decision.verdict.word()).bold()),
         };
-        let commit: String = receipt.commit.unwrap_or_default().chars().take(8).collect();
+        let commit = receipt.commit.as_ref().map_or("", |commit| commit.short());
         self.say(&format!("{} {} {commit} {goes}", style(receipt.event).cyan(), plain(&name)));
         self.say(&format!("     {}", style(plain(&receipt.because.join(", "))).dim()));
     }
