@@ -98,10 +98,10 @@ fn latest(runs: &[Run]) -> Vec<&Run> {
     kept
 }
 
-/// The one word about the commit: what is still going on, else the worst that happened.
+/// The one word about the commit: what is still going on, else the worst that happened; among equals the newest.
 fn verdict(known: &Known<'_>) -> Option<Status> {
     let runs = latest(known.all_runs);
-    let Some(run) = runs.iter().min_by_key(|run| urgency(run.state)) else {
+    let Some(run) = runs.iter().rev().min_by_key(|run| urgency(run.state)) else {
         return nothing_started(known);
     };
     let state = state_of_run(run.state);

@@ -38,7 +38,7 @@ pub(super) async fn push_all(repository: &Repository) -> anyhow::Result<Vec<Push
     repository.commit("take orders, and a queue for them").await?;
     pushed.push(push(repository, "main", &["infra", "main"]).await?);
 
-    repository.git(&["tag", "v1.0.0", "release/1.0"]).await?;
+    repository.git(&["tag", "v1.0.0", "main~2"]).await?;
     pushed.push(push(repository, "v1.0.0", &["release-tag"]).await?);
     Ok(pushed)
 }
