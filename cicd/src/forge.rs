@@ -81,7 +81,7 @@ pub trait Forge: Send + Sync + 'static {
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater>;
 
     /// Where git fetches a repository from, and the `Authorization` header it needs, if any.
-    fn clone_from(&self, repository: &Repository) -> Option<CloneFrom>;
+    fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom>;
 }
 
 /// Where git fetches from.

@@ -45,7 +45,7 @@ pub async fn open(
     let (events, told) = mpsc::channel(EVENTS_WAITING);
     let engine = LocalEngine::new(
         LocalConfig { slots: settings.slots.get(), ..LocalConfig::new(data, folder_of(&settings.rules)) },
-        Arc::new(clone_from(&forges, settings)),
+        Arc::new(fetch_from(&forges, settings)),
         Arc::clone(&clock),
         logs.clone(),
         events,
@@ -121,11 +121,11 @@ fn local_clone(forge: &ForgeSettings, rules: &Arc<RulesFile>) -> impl Fn(&RepoPa
 }
 
 /// Where git fetches from: as the forge says; a public repository of a forge without a token by its plain address.
-fn clone_from(forges: &Forges, settings: &Settings) -> impl Fn(&Repository) -> Option<CloneFrom> + Send + Sync + use<> {
+fn fetch_from(forges: &Forges, settings: &Settings) -> impl Fn(&Repository) -> Option<CloneFrom> + Send + Sync + use<> {
     let forges = forges.clone();
     let plain: BTreeMap<_, _> = settings.forges.iter().map(|forge| (forge.name.clone(), web_root(forge))).collect();
     move |repository| match forges.get(&repository.forge) {
-        Some(forge) => Forge::clone_from(forge.as_ref(), repository),
+        Some(forge) => forge.fetch_from(repository),
         None => {
             let root = plain.get(&repository.forge)?.as_ref()?;
             Some(CloneFrom { url: format!("{root}/{}.git", repository.path), authorization: None })

@@ -120,7 +120,7 @@ impl Forge for Github {
         }
     }
 
-    fn clone_from(&self, repository: &Repository) -> Option<CloneFrom> {
+    fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
         let mut pair = b"x-access-token:".to_vec();
         pair.extend_from_slice(self.token.expose());
         let authorization = format!("Basic {}", BASE64_STANDARD.encode(pair));

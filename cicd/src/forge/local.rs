@@ -44,7 +44,7 @@ impl Forge for Local {
         }
     }
 
-    fn clone_from(&self, repository: &Repository) -> Option<CloneFrom> {
+    fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
         (self.clone_of)(&repository.path).map(|url| CloneFrom { url, authorization: None })
     }
 }

@@ -45,7 +45,7 @@ impl Source {
         CommitId::new(self.git(&["rev-parse", "HEAD"]).await).unwrap()
     }
 
-    pub(crate) fn clone_from(&self) -> CloneFrom {
+    pub(crate) fn fetch_from(&self) -> CloneFrom {
         CloneFrom { url: self.path().to_str().unwrap().to_owned(), authorization: None }
     }
 }
@@ -68,7 +68,7 @@ async fn a_commit_is_fetched_once_and_checked_out_and_forgotten() {
     let commit = source.commit("a.txt", "one").await;
     source.git(&["branch", "x;echo${IFS}hi|sh"]).await;
     let mirrors = Mirrors::new(data.path().join("mirrors"), FETCH_TIMEOUT);
-    mirrors.ensure(&repository(), &source.clone_from(), &commit).await.unwrap();
+    mirrors.ensure(&repository(), &source.fetch_from(), &commit).await.unwrap();
 
     // The second time nobody is asked.
     let nowhere = CloneFrom { url: "/nowhere".to_owned(), authorization: None };
@@ -90,7 +90,7 @@ async fn a_commit_without_a_branch_is_asked_for_by_its_id() {
     let lost = source.commit("a", "2").await;
     source.git(&["reset", "-q", "--hard", first.as_str()]).await;
     let mirrors = Mirrors::new(data.path(), FETCH_TIMEOUT);
-    mirrors.ensure(&repository(), &source.clone_from(), &lost).await.unwrap();
+    mirrors.ensure(&repository(), &source.fetch_from(), &lost).await.unwrap();
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_vanished_commit_and_a_silent_repository_are_different_things() {
     source.commit("a", "1").await;
     let gone = CommitId::new("1".repeat(40)).unwrap();
     let mirrors = Mirrors::new(data.path(), FETCH_TIMEOUT);
-    let answer = mirrors.ensure(&repository(), &source.clone_from(), &gone).await;
+    let answer = mirrors.ensure(&repository(), &source.fetch_from(), &gone).await;
     assert_eq!(answer, Err(GitError::CommitGone(gone.clone())));
     let nowhere = CloneFrom { url: "/nowhere/at/all".to_owned(), authorization: None };
     assert!(matches!(mirrors.ensure(&repository(), &nowhere, &gone).await, Err(GitError::Unreachable(_))));
@@ -123,7 +123,7 @@ async fn lock_files_and_folders_of_a_dead_process_are_swept() {
     let (source, data) = (Source::new().await, tempfile::tempdir().unwrap());
     let first = source.commit("a", "1").await;
     let mirrors = Mirrors::new(data.path().join("m"), FETCH_TIMEOUT);
-    mirrors.ensure(&repository(), &source.clone_from(), &first).await.unwrap();
+    mirrors.ensure(&repository(), &source.fetch_from(), &first).await.unwrap();
     let folder = data.path().join("work");
     mirrors.check_out(&repository(), &first, &folder).await.unwrap();
     let mirror = mirrors.of(&repository());
@@ -173,7 +173,7 @@ async fn git_that_takes_too_long_is_ended() {
     let (source, data) = (Source::new().await, tempfile::tempdir().unwrap());
     let commit = source.commit("a", "1").await;
     let mirrors = Mirrors::new(data.path(), Duration::ZERO);
-    let answer = mirrors.ensure(&repository(), &source.clone_from(), &commit).await;
+    let answer = mirrors.ensure(&repository(), &source.fetch_from(), &commit).await;
     assert_eq!(answer, Err(GitError::TimedOut(0)));
 }
 
@@ -183,7 +183,7 @@ async fn a_repository_without_a_head_is_fetched() {
     let commit = source.commit("a", "1").await;
     source.git(&["symbolic-ref", "HEAD", "refs/heads/unborn"]).await;
     let mirrors = Mirrors::new(data.path(), FETCH_TIMEOUT);
-    mirrors.ensure(&repository(), &source.clone_from(), &commit).await.unwrap();
+    mirrors.ensure(&repository(), &source.fetch_from(), &commit).await.unwrap();
 }
 
 #[tokio::test]
@@ -193,6 +193,6 @@ async fn a_repository_of_the_longer_hashes_is_fetched() {
     let commit = source.commit("a", "1").await;
     assert_eq!(commit.as_str().len(), 64);
     let mirrors = Mirrors::new(data.path().join("m"), FETCH_TIMEOUT);
-    mirrors.ensure(&repository(), &source.clone_from(), &commit).await.unwrap();
+    mirrors.ensure(&repository(), &source.fetch_from(), &commit).await.unwrap();
     mirrors.check_out(&repository(), &commit, &data.path().join("work")).await.unwrap();
 }

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// The configured forge's name.
     #[arg(long, value_name = "NAME", default_value = "local")]
     forge: String,
-    /// A file with the secret that the service knows as POINTSMAN_LOCAL_WEBHOOK_SECRET.
+    /// A file with the secret that the service knows as `POINTSMAN_LOCAL_WEBHOOK_SECRET`.
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
     /// Who pushed; your login name otherwise.

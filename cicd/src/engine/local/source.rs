@@ -20,7 +20,7 @@ impl Workshop {
     /// Checks the commit out into a folder.
     pub(super) async fn fetch(&self, run: &Run, folder: &Path) -> Result<(), Halt> {
         let repository = &run.key.repository;
-        let Some(from) = self.clone_from(run) else {
+        let Some(from) = self.fetch_from(run) else {
             return Err(Halt::RunOver(format!("{repository} has no address to clone from; name one with `clone`")));
         };
         let mut waits = self.config.fetch_again_after.iter();
@@ -34,7 +34,7 @@ impl Workshop {
     }
 
     /// Where the rule file says, else where the forge says. A path is relative to the rule file.
-    fn clone_from(&self, run: &Run) -> Option<CloneFrom> {
+    fn fetch_from(&self, run: &Run) -> Option<CloneFrom> {
         let Some(address) = &run.plan.clone else { return (self.clone)(&run.key.repository) };
         let before_slash = address.split('/').next().unwrap_or("");
         let url = if before_slash.contains(':') {

@@ -38,7 +38,7 @@ impl World {
         let source = Source::new().await;
         let commit = source.commit("a.txt", "one").await;
         let data = tempfile::tempdir().unwrap();
-        let (engine, events, logs) = engine(data.path(), source.clone_from());
+        let (engine, events, logs) = engine(data.path(), source.fetch_from());
         Self { source, data, engine, events, logs, commit }
     }
 

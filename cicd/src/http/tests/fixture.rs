@@ -58,6 +58,8 @@ impl Engine for Idle {
     async fn stop(&self, _: &RunId) -> Result<(), EngineError> {
         Ok(())
     }
+    async fn leave(&self) {}
+
     async fn look(&self, _: &RunId) -> Result<Sight, EngineError> {
         Ok(Sight::Idle)
     }

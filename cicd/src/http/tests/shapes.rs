@@ -1,6 +1,7 @@
 use super::fixture::{World, push};
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of it is the shape itself")]
 async fn a_run_has_the_promised_shape() {
     let world = World::open().await;
     let run = world.waiting_run(&push("main")).await;

@@ -123,7 +123,7 @@ async fn statuses_of_one_commit_stay_in_one_pipeline() {
 async fn git_can_fetch_with_what_it_is_given() {
     for subject in Subject::far().await {
         let commit = subject.first();
-        let from = subject.forge.clone_from(&commit.repository).unwrap();
+        let from = subject.forge.fetch_from(&commit.repository).unwrap();
         let authorization = from.authorization.unwrap();
         assert!(!from.url.contains(FakeForge::TOKEN), "{}", from.url);
         let header = format!("Authorization: {}", authorization.expose_str().unwrap());
@@ -149,9 +149,9 @@ async fn git_can_fetch_with_what_it_is_given() {
 #[tokio::test]
 async fn a_local_repository_is_fetched_from_where_the_rules_say() {
     let subject = Subject::local().await;
-    let from = subject.forge.clone_from(&subject.repo.repository()).unwrap();
+    let from = subject.forge.fetch_from(&subject.repo.repository()).unwrap();
     assert_eq!(from.url, subject.repo.bare().to_str().unwrap());
     assert!(from.authorization.is_none());
     let other = subject.world.local("other").repository();
-    assert!(subject.forge.clone_from(&other).is_none());
+    assert!(subject.forge.fetch_from(&other).is_none());
 }

@@ -60,7 +60,7 @@ async fn whoever_stops_need_not_listen() {
     let world = World::new().await;
     let (events, _nobody_reads) = mpsc::channel(1);
     let config = LocalConfig::new(world.data.path(), world.data.path());
-    let from = world.source.clone_from();
+    let from = world.source.fetch_from();
     let clone: CloneAddress = Arc::new(move |_| Some(from.clone()));
     let engine = LocalEngine::new(config, clone, Arc::new(SystemClock), world.logs.clone(), events);
     let run = world.run(&[("test", &build("true"))]);
