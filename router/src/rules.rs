@@ -168,6 +168,11 @@ impl NamedRepository {
         self.path.as_str()
     }
 
+    /// Whether it names this path, on whichever forge.
+    pub fn covers(&self, path: &str) -> bool {
+        self.path.matches(path)
+    }
+
     /// The one repository's path, when the entry is no glob.
     pub fn path(&self) -> Option<&str> {
         self.path.exact()

@@ -27,8 +27,11 @@ impl Rules {
         if matches!(push.changed, ChangedFiles::Known(_)) || self.repository_named(&push.repository).is_none() {
             return false;
         }
-        if self.ignore.iter().any(|entry| entry.condition.looks_at_files() && entry.condition.holds_but_for_files(push))
-        {
+        // Ignored whatever the files are.
+        if self.ignore.iter().any(|entry| entry.condition.first_failing(push).is_none()) {
+            return false;
+        }
+        if self.ignore.iter().any(|entry| entry.condition.holds_but_for_files(push)) {
             return true;
         }
         let mut candidates = self.routes.iter().filter(|route| route.condition.holds_but_for_files(push));

@@ -28,11 +28,35 @@ pub(super) struct Pattern {
     how: How,
 }
 
-/// Most names in a rule file hold no wildcard; they need no automaton.
+/// Most globs of a rule file need no automaton, which takes kilobytes: a file may have 100,000 routes.
 #[derive(Debug, Clone)]
 enum How {
+    /// `main`
     Exact,
+    /// `docs/**`: what begins with so many bytes of the text.
+    Under(usize),
+    /// `release/*`: the same, with no slash in the rest.
+    Within(usize),
+    /// Any other.
     Glob(Box<GlobSet>),
+}
+
+impl How {
+    fn without_automaton(text: &str, dialect: Dialect) -> Option<Self> {
+        let is_plain = |text: &str| !text.contains(['*', '?', '[', ']', '{', '}', '\\']);
+        if is_plain(text) {
+            return Some(Self::Exact);
+        }
+        let stem = text.trim_end_matches('*');
+        let stars = text.len() - stem.len();
+        match (stars, dialect) {
+            _ if !is_plain(stem) => None,
+            (2, Dialect::Path) if stem.is_empty() || stem.ends_with('/') => Some(Self::Under(stem.len())),
+            (1, Dialect::Path) => Some(Self::Within(stem.len())),
+            (1.., Dialect::Text) => Some(Self::Under(stem.len())),
+            _ => None,
+        }
+    }
 }
 
 impl Pattern {
@@ -44,8 +68,8 @@ impl Pattern {
         if text.len() > BYTES_MAX {
             return Err(format!("a glob of {} bytes; at most {BYTES_MAX} are read", text.len()));
         }
-        if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
-            return Ok(Self { text: text.to_owned(), how: How::Exact });
+        if let Some(how) = How::without_automaton(text, dialect) {
+            return Ok(Self { text: text.to_owned(), how });
         }
         let written = match dialect {
             Dialect::Path => path_glob(text)?,
@@ -69,6 +93,8 @@ impl Pattern {
     pub(super) fn matches(&self, name: &str) -> bool {
         match &self.how {
             How::Exact => self.text == name,
+            How::Under(stem) => name.starts_with(&self.text[..*stem]),
+            How::Within(stem) => name.strip_prefix(&self.text[..*stem]).is_some_and(|rest| !rest.contains('/')),
             How::Glob(set) => set.is_match_candidate(&Candidate::from_bytes(name)),
         }
     }
@@ -297,19 +323,20 @@ mod tests {
     }
 
     proptest! {
-        /// The set's shortcuts (by extension, by prefix, by last part) say what the glob's own automaton says.
+        /// Our shortcuts and those of the set (by extension, by last part) say what the glob's own automaton says.
         #[test]
-        fn shortcuts_are_exact(glob in "[ab./*?{},\\[\\]!-]{1,8}", name in "[ab./\n!-]{0,8}") {
-            if let Ok(Pattern { how: How::Glob(set), .. }) = Pattern::new(&glob, Dialect::Path) {
-                let whole = GlobBuilder::new(&path_glob(&glob).unwrap())
-                    .literal_separator(true)
+        fn shortcuts_are_exact(glob in "[ab./*?{},\\[\\]!-]{1,8}", name in "[ab./\n!-]{0,8}", is_path in any::<bool>()) {
+            let dialect = if is_path { Dialect::Path } else { Dialect::Text };
+            if let Ok(pattern) = Pattern::new(&glob, dialect) {
+                let written = if is_path { path_glob(&glob).unwrap() } else { text_glob(&glob) };
+                let whole = GlobBuilder::new(&written)
+                    .literal_separator(is_path)
                     .backslash_escape(true)
                     .empty_alternates(true)
                     .build()
                     .unwrap()
                     .compile_matcher();
-                let candidate = Candidate::from_bytes(&name);
-                prop_assert_eq!(set.is_match_candidate(&candidate), whole.is_match_candidate(&candidate));
+                prop_assert_eq!(pattern.matches(&name), whole.is_match_candidate(&Candidate::from_bytes(&name)));
             }
         }
 

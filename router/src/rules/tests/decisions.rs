@@ -244,7 +244,7 @@ fn the_nearest_miss_is_the_route_that_got_furthest() {
 #[test]
 fn the_forge_is_asked_for_files_only_when_they_decide() {
     let rules = with(
-        "ignore: [{name: docs, branch: docs, paths: {only: [docs/**]}}]",
+        "ignore: [{name: docs, branch: docs, paths: {only: [docs/**]}}, {name: bots, actors: '*[bot]'}]",
         "  - {name: free, branch: free, pipeline: app}
   - {name: main, branch: main, paths: {any: [a]}, pipeline: app}
   - {name: kim, branch: team, actors: kim, paths: {any: [a]}, pipeline: app}",
@@ -253,6 +253,7 @@ fn the_forge_is_asked_for_files_only_when_they_decide() {
         assert_eq!(rules.needs_changed_files(&push(name, unknown())), expected, "{name}");
     }
     assert!(!rules.needs_changed_files(&push("main", known(&["a"]))));
+    assert!(!rules.needs_changed_files(&Push { actor: "x[bot]".to_owned(), ..push("docs", unknown()) }));
     let elsewhere = repository(ForgeKind::Github, "evil/demo");
     assert!(!rules.needs_changed_files(&Push { repository: elsewhere, ..push("main", unknown()) }));
 }
