@@ -1,6 +1,6 @@
 //! The command line: one enum, one match.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -69,18 +69,13 @@ enum Command {
     },
 }
 
-/// The rule file that a command reads when nobody named another.
-fn rules_file(named: Option<&Path>) -> &Path {
-    named.unwrap_or(Path::new("pointsman.yaml"))
-}
-
 fn main() -> ExitCode {
     let Cli { format, rules, command } = Cli::parse();
     let done = match command {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args, rules.as_deref()),
-        Command::Check(args) => check::run(&args, rules_file(rules.as_deref()), format),
-        Command::Explain(args) => explain::run(&args, rules_file(rules.as_deref()), format),
+        Command::Check(args) => check::run(&args, rules.as_deref(), format),
+        Command::Explain(args) => explain::run(&args, rules.as_deref(), format),
         Command::Runs(args) => runs::run(&args, format),
         Command::Logs(args) => logs::run(&args),
         Command::Approve(args) => decide::gate(&args, "approve", format),
