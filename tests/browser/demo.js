@@ -1,7 +1,7 @@
 // `pointsman demo` as a person would start it.
 import { execFile, spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
@@ -23,12 +23,14 @@ export async function startDemo() {
   return {
     url,
     /** Pushes one commit on a new branch from a clone of the demo's repository, so that its hook calls the service. */
-    async push(branch, message) {
+    async push(branch, message, files = { "src/more.sh": "#!/bin/sh\ntrue\n" }) {
       const tree = join(folder, `browser-${pushes += 1}`);
       await git(folder, "clone", "--quiet", join(folder, "repositories/demo.git"), tree);
       await git(tree, "switch", "--quiet", "--create", branch);
-      await mkdir(join(tree, "src"), { recursive: true });
-      await writeFile(join(tree, "src", `browser-${pushes}.sh`), "#!/bin/sh\ntrue\n");
+      for (const [path, text] of Object.entries(files)) {
+        await mkdir(dirname(join(tree, path)), { recursive: true });
+        await writeFile(join(tree, path), text);
+      }
       await git(tree, "add", "--all");
       await git(tree, "commit", "--quiet", "--message", message);
       await git(tree, "push", "--quiet", "origin", `refs/heads/${branch}`);

@@ -7,6 +7,13 @@ import { startDemo } from "./demo.js";
 
 const HOSTILE = `feature/"><img/src=x/onerror=pwned=1><script>pwned=1</script>`;
 const LONG = `feature/${"a-branch-name-that-does-not-end-".repeat(7)}`;
+/** A stage that takes its time, so that there is something to watch. */
+const SLOW = `version: 0.2
+phases:
+  build:
+    commands:
+      - for i in $(seq 1 40); do printf '\\033[32mtick %s\\033[0m\\n' "$i"; sleep 0.1; done
+`;
 /** The demo's stages really run, on a machine that may be busy. */
 const PATIENCE = { timeout: 120_000 };
 
@@ -75,6 +82,21 @@ test("the log of a stage is read line by line, and a line has an address", async
   const raw = await page.request.get(new URL(await page.getByRole("link", { name: "Raw" }).getAttribute("href"), demo.url).href);
   assert.equal(raw.headers()["content-type"], "text/plain; charset=utf-8");
   assert.ok(Number(raw.headers()["x-next-offset"]) > 0);
+  nothingBroke();
+});
+
+test("a log that is being written is followed, and so is the way from step to step", async () => {
+  await page.goto(demo.url);
+  await demo.push("feature/slow", "take your time", { "buildspecs/lint.yml": SLOW });
+  await page.getByRole("link", { name: "take your time" }).click();
+  await page.evaluate(() => { window.stayed = true; });
+  await page.locator("#log[data-step=lint] .lines li", { hasText: /^tick 2$/ }).waitFor(PATIENCE);
+  await page.locator("#log[data-step=lint] .lines .c-green", { hasText: /^tick 30$/ }).waitFor(PATIENCE);
+  const numbers = await page.locator("#log .lines li").evaluateAll((lines) => lines.map((line) => line.id));
+  assert.deepEqual(numbers, numbers.map((_, i) => `L${i + 1}`), "a line is missing or there twice");
+  assert.equal(await page.locator("#log .box").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 40), true);
+  await page.locator("#log[data-step=test]").waitFor(PATIENCE);
+  assert.equal(await page.evaluate(() => window.stayed), true, "the page was loaded again");
   nothingBroke();
 });
 
