@@ -34,9 +34,9 @@ pub struct Receipt {
     /// Who did it.
     pub actor: Option<String>,
     /// The branch or tag is new.
-    pub created: Option<bool>,
+    pub created: bool,
     /// History was rewritten.
-    pub forced: Option<bool>,
+    pub forced: bool,
     /// The changed files, or the word `unknown`.
     pub changed: Option<Changed>,
     /// `start`, `ignore`, `nothing` or `refused`.
@@ -145,8 +145,8 @@ impl Receipt {
             commit: None,
             before: None,
             actor: None,
-            created: None,
-            forced: None,
+            created: false,
+            forced: false,
             changed: None,
             decision: String::new(),
             route: None,
@@ -168,8 +168,8 @@ impl Receipt {
                     commit: Some(push.commit.clone()),
                     before: push.before.clone(),
                     actor: said(&push.actor),
-                    created: Some(push.created),
-                    forced: Some(push.forced),
+                    created: push.created,
+                    forced: push.forced,
                     changed: Some(Changed::from(&push.changed)),
                     ..blank
                 }

@@ -53,7 +53,11 @@ impl Server {
             None => request,
         };
         let answer = request.send().await.map_err(|e| {
-            let hint = if e.is_connect() { "no service answers there; start one with `pointsman serve`" } else { "the service did not answer well" };
+            let hint = if e.is_connect() {
+                "no service answers there; start one with `pointsman serve`"
+            } else {
+                "the service did not answer well"
+            };
             anyhow!(e.without_url()).context(format!("{}: {hint}", self.server))
         })?;
         if answer.status().is_success() {

@@ -123,7 +123,11 @@ async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
 
 fn greet(app: &App, stage: &Stage, once: bool) {
     say(format!("{}  {}", style("The page:").bold(), style(&app.base_url).cyan().underlined()));
-    say(format!("Everything is under {} and goes when this ends{}.", stage.root.path().display(), if once { "" } else { " (Ctrl-C)" }));
+    say(format!(
+        "Everything is under {} and goes when this ends{}.",
+        stage.root.path().display(),
+        if once { "" } else { " (Ctrl-C)" }
+    ));
     say("");
 }
 

@@ -20,7 +20,9 @@ use crate::terminal::say;
 
 /// A repository on this machine and the service that shall know.
 #[derive(clap::Args)]
-#[command(after_help = "In the bare repository, hooks/post-receive:\n  #!/bin/sh\n  exec pointsman hook --repository shop --secret-file /etc/pointsman/local.secret")]
+#[command(
+    after_help = "In the bare repository, hooks/post-receive:\n  #!/bin/sh\n  exec pointsman hook --repository shop --secret-file /etc/pointsman/local.secret"
+)]
 pub(crate) struct Args {
     /// The repository's name in the rule file (`local: NAME`).
     #[arg(long, value_name = "NAME")]
@@ -54,7 +56,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<Secret> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the secret in {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the secret in {}", path.display()))?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
@@ -99,7 +102,8 @@ async fn post(args: &Args, secret: &Secret, id: &str, body: Vec<u8>) -> anyhow::
                 bail!("{} answered {}; this push is not known there", args.server, answer.status());
             }
             Err(trouble) if tries == TRIES => {
-                return Err(trouble.without_url()).context(format!("{} does not answer; this push is not known there", args.server));
+                return Err(trouble.without_url())
+                    .context(format!("{} does not answer; this push is not known there", args.server));
             }
             Ok(_) | Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }

@@ -30,7 +30,13 @@ struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// The rule file.
-    #[arg(long, global = true, value_name = "FILE", env = "POINTSMAN_RULES", help = "The rule file [default: pointsman.yaml]")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "POINTSMAN_RULES",
+        help = "The rule file [default: pointsman.yaml]"
+    )]
     rules: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

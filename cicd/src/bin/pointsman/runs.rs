@@ -59,7 +59,12 @@ fn one(run: &Value) {
     if let Some(statuses) = run["statuses"].as_array().filter(|statuses| !statuses.is_empty()) {
         say("statuses of the commit:");
         for status in statuses {
-            say(format!("  {:<44} {:<8} {}", text(status, "context"), text(status, "state"), text(status, "description")));
+            say(format!(
+                "  {:<44} {:<8} {}",
+                text(status, "context"),
+                text(status, "state"),
+                text(status, "description")
+            ));
         }
     }
 }

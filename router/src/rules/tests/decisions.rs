@@ -361,7 +361,10 @@ fn a_receipt_of_nothing_has_nulls() {
     let receipt = Receipt { rules: String::new(), ..receipt(&with_routes(""), Event::Unreadable(unreadable)) };
     let json = serde_json::to_value(&receipt).unwrap();
     let given: Vec<&String> = json.as_object().unwrap().iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| k).collect();
-    assert_eq!(given, ["because", "decision", "delivery", "event", "forge", "offer", "rules", "runs"]);
+    assert_eq!(
+        given,
+        ["because", "created", "decision", "delivery", "event", "forced", "forge", "offer", "rules", "runs"]
+    );
     assert_eq!((&json["decision"], &json["event"]), (&json!("refused"), &json!("other")));
 }
 

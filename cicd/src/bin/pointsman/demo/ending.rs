@@ -42,7 +42,12 @@ pub(super) async fn tell(app: &App, pushed: &[Pushed], environments: &Path) -> a
         };
         say(format!("\n{} {}", style(push.git_ref.short()).bold(), style(push.commit.short()).dim()));
         for status in desired(app, &commit).await? {
-            say(format!("  {:<46} {:<8} {}", status.context, format!("{:?}", status.state).to_lowercase(), status.description));
+            say(format!(
+                "  {:<46} {:<8} {}",
+                status.context,
+                format!("{:?}", status.state).to_lowercase(),
+                status.description
+            ));
         }
         let runs = app.store.runs(RunFilter::OfCommit(commit.repository, commit.commit)).await?;
         let here = runs.iter().filter(|run| run.key.git_ref == push.git_ref);
@@ -71,7 +76,8 @@ fn archives_are_equal(environments: &Path) -> anyhow::Result<bool> {
     say(format!("\n{}", style("Built once, the same bytes everywhere:").bold()));
     let mut equal = !archives.is_empty();
     for (commit, places) in &archives {
-        let hashes: Vec<_> = places.iter().map(|(environment, hash)| format!("{environment} {}", &hash[..16])).collect();
+        let hashes: Vec<_> =
+            places.iter().map(|(environment, hash)| format!("{environment} {}", &hash[..16])).collect();
         say(format!("  {} {}", &commit[..8], hashes.join("  ")));
         equal &= places.windows(2).all(|pair| pair[0].1 == pair[1].1);
     }

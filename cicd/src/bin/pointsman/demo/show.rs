@@ -131,7 +131,12 @@ impl Shown {
                 bar.set_position(done(run));
             }
             if run.state.is_terminal() || !console::user_attended() {
-                self.say(&format!("{} {} {}", style(&run.id).dim(), plain(run.key.git_ref.short()), colour.apply_to(&words)));
+                self.say(&format!(
+                    "{} {} {}",
+                    style(&run.id).dim(),
+                    plain(run.key.git_ref.short()),
+                    colour.apply_to(&words)
+                ));
             }
         }
         let bar = match bar {
@@ -159,7 +164,9 @@ impl Shown {
     /// A gate that waits for people: say how to open it, or open it.
     async fn gate(&mut self, run: &Run) {
         let Some((place, planned)) = run.waiting_at() else { return };
-        if place.gate.missing(planned.approval.as_ref()) == 0 || !self.gates.insert((run.id.clone(), place.name.to_string())) {
+        if place.gate.missing(planned.approval.as_ref()) == 0
+            || !self.gates.insert((run.id.clone(), place.name.to_string()))
+        {
             return;
         }
         if self.opens_gates {
@@ -176,7 +183,12 @@ impl Shown {
             true => String::new(),
             false => format!(" --server {}", self.app.base_url),
         };
-        self.say(&format!("{} {} waits at {}: open it at {url}", style("◆").yellow(), run.key.route, style(&place.name).bold()));
+        self.say(&format!(
+            "{} {} waits at {}: open it at {url}",
+            style("◆").yellow(),
+            run.key.route,
+            style(&place.name).bold()
+        ));
         self.say(&format!("  or: {} approve {} {}{server}", myself(), run.id, place.name));
     }
 }
