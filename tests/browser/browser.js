@@ -8,7 +8,9 @@ const FLAGS = [
 
 /** A browser that keeps what its pages complain about. */
 export async function openBrowser() {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  const start = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  // Now and then Chromium itself dies while it starts, before it has seen any page.
+  const browser = await start().catch(start);
   const troubles = [];
   const page = async (options = {}) => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::store::RunFilter;
 
 /// How many runs the first page shows.
-const RECENT: usize = 30;
+pub(super) const RECENT: usize = 30;
 
 /// `/index.json`.
 #[derive(Serialize)]

@@ -46,7 +46,7 @@ pub(crate) fn card(
                     (parts::small_track(run))
                 }
                 p.meta {
-                    @if let Some(since) = place.gate.since { span { "waits since " (parts::age(since, now)) } }
+                    @if let Some(since) = place.gate.since { span { "waits for " (parts::lasts(since, now)) } }
                     @if let Some(until) = place.gate.expires_at { span { "closes " (parts::time(until)) } }
                     @if let Some(artifact) = &run.artifact {
                         span { "artifact " code.commit title=(artifact.sha256) { (short(&artifact.sha256)) } }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use router::run::{Run, RunState};
 
+use super::super::home::RECENT;
 use super::super::visit::Visit;
 use super::runs::{list, list_version};
 use super::{Page, Tone, gate, version};
@@ -42,7 +43,7 @@ pub(crate) fn page(visit: &Visit, live: &[Run], recent: &[Run], now: Timestamp) 
             @if recent.is_empty() { (nothing_yet()) }
             @else if over.is_empty() { p.empty { "Nothing has come to its end yet." } }
             @else { (list(over.iter().copied(), now)) }
-            @if let Some(last) = recent.last() {
+            @if let Some(last) = recent.last().filter(|_| recent.len() == RECENT) {
                 nav.pager aria-label="More" { a href={ "/runs?before=" (last.id) } { "Older" } }
             }
         }

@@ -30,11 +30,14 @@ pub(crate) fn took(work: &Work, now: Timestamp) -> Markup {
     let Some(started) = work.started_at else { return html! {} };
     match work.ended_at {
         Some(ended) => html! { (span(ended.as_second() - started.as_second())) },
-        None => {
-            let rfc = started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            html! { time datetime=(rfc) data-age="for" { (span(now.as_second() - started.as_second())) } }
-        }
+        None => lasts(started, now),
     }
+}
+
+/// How long something has lasted.
+pub(crate) fn lasts(since: Timestamp, now: Timestamp) -> Markup {
+    let rfc = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    html! { time datetime=(rfc) data-age="for" { (span(now.as_second() - since.as_second())) } }
 }
 
 /// Exact to the second below an hour: "2 min 10 s".
