@@ -129,6 +129,16 @@ impl From<Invalid> for Failure {
     }
 }
 
+/// A refusal that the framework made by itself, in our dress: a query that does not parse, a path that is not UTF-8.
+pub(super) async fn adopted(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    if !parts.status.is_client_error() || parts.extensions.get::<Failure>().is_some() {
+        return Response::from_parts(parts, body);
+    }
+    let words = axum::body::to_bytes(body, 4096).await.unwrap_or_default();
+    Failure::new(parts.status, String::from_utf8_lossy(&words)).into_response()
+}
+
 /// The asker has seen it as it is.
 pub(super) fn not_changed() -> Response {
     StatusCode::NOT_MODIFIED.into_response()
@@ -142,4 +152,21 @@ pub(super) async fn no_such_place() -> Failure {
 /// Something is at this address, and not for this method.
 pub(super) async fn no_such_method() -> Failure {
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not answer that method")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_inside_tells_nothing_of_the_inside() {
+        let unavailable = Failure::from(StoreError::Unavailable("/var/lib/db is full".to_owned()));
+        let corrupt = Failure::from(StoreError::Corrupt("/var/lib/db is broken".to_owned()));
+        assert_eq!(
+            (unavailable.status, corrupt.status),
+            (StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR)
+        );
+        assert!(![unavailable.words(), corrupt.words()].concat().contains("/var"));
+        assert!(unavailable.into_response().headers().contains_key(RETRY_AFTER));
+    }
 }

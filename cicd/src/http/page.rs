@@ -153,13 +153,14 @@ fn you(visit: &Visit) -> Markup {
 /// A failure in the same dress as everything else.
 pub(super) fn failure(visit: &Visit, failure: &Failure) -> Markup {
     let status = failure.status();
-    let title = status.canonical_reason().unwrap_or("Failure");
+    let asks_for_login = failure.asks_for_login();
+    let title = if asks_for_login { "Log in" } else { status.canonical_reason().unwrap_or("Failure") };
     let main = html! {
         section.failure {
-            p.code { (status.as_str()) }
+            @if !asks_for_login { p.code { (status.as_str()) } }
             h1 { (title) }
             p { (failure.words()) "." }
-            @if failure.asks_for_login() { (login(visit)) } @else { p { a href=(way_back(visit)) { "Back" } } }
+            @if asks_for_login { (login(visit)) } @else { p { a href=(way_back(visit)) { "Back" } } }
         }
     };
     Page::still(title, if status.is_server_error() { Tone::Bad } else { Tone::Idle }, main).dress(visit)
@@ -179,8 +180,6 @@ fn way_back(visit: &Visit) -> String {
 fn login(visit: &Visit) -> Markup {
     let to = if visit.address.starts_with("/log") { "/" } else { &visit.address };
     html! {
-        // A link on another site brings a browser here without its cookies. Coming again from here, it has them.
-        @if visit.from_elsewhere { meta http-equiv="refresh" content="0"; }
         form.login method="post" action="/login" {
             input type="hidden" name="to" value=(to);
             label for="token" { "Token" }

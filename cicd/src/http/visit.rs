@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, ETAG, IF_NONE_MATCH, REFRESH, WWW_AUTHENTICATE,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -34,7 +36,7 @@ pub(super) struct Visit {
     /// A page is wanted, not data.
     pub(super) wants_page: bool,
     /// The browser came from a link on another site; it kept its cookies to itself.
-    pub(super) from_elsewhere: bool,
+    from_elsewhere: bool,
     /// The version of the page that the asker has already.
     seen: Option<String>,
     /// What is wrong with the rule file; known to admitted visitors only.
@@ -112,7 +114,7 @@ pub(super) async fn accompany(State(app): State<Arc<App>>, request: Request, nex
             visit.problem = app.rules.problem();
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(visit.clone());
-            next.run(request).await
+            error::adopted(next.run(request).await).await
         }
         Err(failure) => {
             visit.who = visit.who.filter(|_| !failure.asks_for_login());
@@ -129,6 +131,10 @@ pub(super) async fn accompany(State(app): State<Arc<App>>, request: Request, nex
         response = Response::from_parts(parts, dressed.into_body());
     }
     secure(response.headers_mut());
+    if visit.from_elsewhere && visit.wants_page && response.headers().contains_key(WWW_AUTHENTICATE) {
+        // A link on another site brings a browser here without its cookies. Coming again, from here, it has them.
+        response.headers_mut().insert(REFRESH, HeaderValue::from_static("0"));
+    }
     response
 }
 

@@ -64,6 +64,17 @@ async fn a_login_gives_a_session_that_is_not_the_token() {
 }
 
 #[tokio::test]
+async fn a_link_on_another_site_leads_to_the_page_and_not_to_the_login() {
+    let world = World::with(&[("dana", "token-of-dana")]).await;
+    for (site, refresh) in [("cross-site", "0"), ("same-origin", ""), ("none", "")] {
+        let request =
+            Request::get("/").header("host", "x").header("accept", "text/html").header("sec-fetch-site", site);
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("refresh")), (401, refresh), "{site}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_decides_as_its_person_whatever_name_is_sent() {
     let world = World::with(&[("dana", "token-of-dana"), ("mallory", "token-of-mallory")]).await;
     let run = world.waiting_run(&push("main")).await;
