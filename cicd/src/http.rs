@@ -1,7 +1,7 @@
 //! The doors of the service: webhooks for forges, a page for people, JSON for programs, health for machines.
 //!
-//! * Everything that is not a machine's door answers only people who may read: see [`guard`].
-//! * A handler returns what it found or a [`error::Failure`]; only `error` knows status codes, and one layer dresses
+//! * Everything that is not a machine's door answers only people who may read: see `guard`.
+//! * A handler returns what it found or a `error::Failure`; only `error` knows status codes, and one layer dresses
 //!   failures as a page or as JSON, whichever was asked for.
 //! * A page and its `.json` twin are handled in the same place, out of the same reads.
 

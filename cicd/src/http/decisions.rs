@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Json, http::StatusCode};
 use router::id::{DeliveryId, EnvironmentName, RunId};
 use router::run::Run;
 
@@ -72,6 +72,6 @@ fn told(app: &App, visit: &Visit, run: &Run) -> Response {
     if visit.wants_page {
         Redirect::to(&format!("/runs/{}", run.id)).into_response()
     } else {
-        (StatusCode::OK, Json(RunShape::of(run, &app.base_url))).into_response()
+        Json(RunShape::of(run, &app.base_url)).into_response()
     }
 }

@@ -1,4 +1,4 @@
-//! Failures as HTTP says them: the only place that knows status codes.
+//! What became of a request, as HTTP says it: the only place that knows status codes.
 //!
 //! A 4xx tells the asker what to do. A 5xx tells the asker nothing and the log everything, once, here.
 
@@ -7,7 +7,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use router::id::Invalid;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::control::Refusal;
 use crate::store::StoreError;
@@ -137,6 +137,11 @@ pub(super) async fn adopted(response: Response) -> Response {
     }
     let words = axum::body::to_bytes(body, 4096).await.unwrap_or_default();
     Failure::new(parts.status, String::from_utf8_lossy(&words)).into_response()
+}
+
+/// It is durable, and dealt with later.
+pub(super) fn taken(answer: &Value) -> Response {
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
 }
 
 /// The asker has seen it as it is.

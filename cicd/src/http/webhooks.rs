@@ -5,19 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics::counter;
 use router::id::{ForgeKind, ForgeName};
 use router::verify::Headers;
 use serde_json::json;
 
-use super::error::Failure;
+use super::error::{self, Failure};
 use crate::app::App;
 use crate::receive::{NotReceived, receive};
 
@@ -47,8 +46,7 @@ pub(super) async fn take(
         Ok(received) => {
             count(&forge, "received", "");
             let receipt = format!("{}/deliveries/{}", app.base_url, received.delivery);
-            let answer = Json(json!({ "delivery": received.delivery, "receipt": receipt }));
-            Ok((StatusCode::ACCEPTED, answer).into_response())
+            Ok(error::taken(&json!({ "delivery": received.delivery, "receipt": receipt })))
         }
         Err(NotReceived::NoSuchForge) => Err(Failure::not_found("forge")),
         Err(NotReceived::Rejected(rejected)) => {
@@ -115,6 +113,8 @@ fn proof_of(app: &App, forge: &ForgeName) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+
     use super::*;
 
     #[tokio::test]
