@@ -80,12 +80,16 @@
     clearTimeout(timer);
     const pace = get("live").dataset.pace;
     if (pace === "never") return;
+    // A long log of old is fetched to its end only for whoever follows it.
+    const more = get("log")?.querySelector(":scope > .more"), follows = get("follow")?.checked;
     looking = true;
-    if (!document.hidden) await look().then(() => { misses = 0; }, () => { misses += 1; });
+    if (!document.hidden && (!more || follows || pace === "fast")) {
+      await look().then(() => { misses = 0; }, () => { misses += 1; });
+    }
     looking = false;
     document.body.classList.toggle("cut-off", misses > 2);
-    const more = get("log")?.querySelector(":scope > .more");
-    timer = setTimeout(tick, more ? 50 : (get("live").dataset.pace === "fast" ? FAST : SLOW) * Math.min(misses + 1, 6));
+    const wait = more && follows && !misses ? 50 : get("live").dataset.pace === "fast" ? FAST : SLOW;
+    timer = setTimeout(tick, wait * Math.min(misses + 1, 6));
   };
 
   const rough = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min` : s < 86400 ? `${Math.floor(s / 3600)} h`
