@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check test test-rust test-browser browser fmt
+.PHONY: check test test-rust test-demo test-browser browser fmt
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -8,10 +8,14 @@ check:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
-test: test-rust test-browser
+test: test-rust test-demo test-browser
 
 test-rust:
 	cargo test --workspace
+
+# The main job, end to end, by the real binary: real pushes, real stages, every run final.
+test-demo:
+	cargo run --bin pointsman -- demo --once
 
 # The page, driven in a real browser against the real binary.
 test-browser: browser

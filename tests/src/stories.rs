@@ -3,6 +3,7 @@
 mod bad_input;
 mod beginnings;
 mod gates;
+mod gateway;
 mod house;
 mod order;
 mod pushes;
