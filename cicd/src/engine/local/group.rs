@@ -123,9 +123,9 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_left_of_children_that_will_not_hear() {
-        let group = Group::new("/work/a").unwrap();
+        let group = Group::new("/steps/a").unwrap();
         let script = "trap '' TERM; sleep 1000 & echo $!; echo $$; wait; wait";
-        let ids = start(&group, "/work/a", script, 2).await;
+        let ids = start(&group, "/steps/a", script, 2).await;
         assert!(ids.iter().all(|id| lives(id)));
         group.end(Duration::from_millis(100)).await;
         assert!(!ids.iter().any(|id| lives(id)), "{ids:?}");
@@ -133,8 +133,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_that_left_the_group_is_found() {
-        let group = Group::new("/work/b").unwrap();
-        let ids = start(&group, "/work/b", "setsid sh -c 'echo $$; exec sleep 1000' & wait", 1).await;
+        let group = Group::new("/steps/b").unwrap();
+        let ids = start(&group, "/steps/b", "setsid sh -c 'echo $$; exec sleep 1000' & wait", 1).await;
         assert!(lives(&ids[0]));
         group.end(Duration::from_secs(5)).await;
         assert!(!lives(&ids[0]));
@@ -142,8 +142,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_group_dies_with_the_pipe() {
-        let mut group = Group::new("/work/c").unwrap();
-        let ids = start(&group, "/work/c", "trap '' TERM; sleep 1000 & echo $!; wait; wait", 1).await;
+        let mut group = Group::new("/steps/c").unwrap();
+        let ids = start(&group, "/steps/c", "trap '' TERM; sleep 1000 & echo $!; wait; wait", 1).await;
         drop(group.holder.stdin.take());
         group.holder.wait().await.unwrap();
         group.until_gone(Duration::from_secs(30)).await;
