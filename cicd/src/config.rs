@@ -26,6 +26,7 @@ pub use mistakes::{ConfigErrors, Mistake, Origin};
 pub use vars::{ProcessVars, Vars};
 
 use gather::Gather;
+use plain::Plain;
 
 /// What the command line said; none where it said nothing.
 #[derive(Debug, Clone, Default)]
@@ -133,33 +134,17 @@ impl Settings {
                 .warn("no forge is configured: no webhook will be accepted (see [[forges]] in docs/configuration.md)");
         }
         let warnings = gather.finish()?;
-        Ok(Self {
-            listen: plain.listen,
-            rules: plain.rules,
-            data: plain.data,
-            engine: plain.engine,
-            base_url: plain.base_url,
-            slots: plain.slots,
-            forges,
-            people,
-            warnings,
-        })
+        Ok(Self { people, warnings, ..Self::of(plain, forges) })
     }
 
     /// What holds when nothing is said, with these forges.
     pub fn with_forges(forges: Vec<ForgeSettings>) -> Self {
-        let plain = plain::Plain::default();
-        Self {
-            listen: plain.listen,
-            rules: plain.rules,
-            data: plain.data,
-            engine: plain.engine,
-            base_url: plain.base_url,
-            slots: plain.slots,
-            forges,
-            people: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self::of(Plain::default(), forges)
+    }
+
+    fn of(plain: Plain, forges: Vec<ForgeSettings>) -> Self {
+        let Plain { listen, rules, data, engine, base_url, slots } = plain;
+        Self { listen, rules, data, engine, base_url, slots, forges, people: Vec::new(), warnings: Vec::new() }
     }
 
     /// The address that links lead to, for a service that listens at `bound`.
