@@ -16,6 +16,7 @@ use router::secret::Secret;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::signals::asked_to_end;
 use crate::terminal::say;
 
 mod ending;
@@ -113,7 +114,7 @@ async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
     let show = tokio::spawn(show::show(Arc::clone(&app), args.logs, args.once, stop.clone()));
     let ended = tokio::select! {
         ended = perform(args, stage, &app) => ended,
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+        asked = asked_to_end() => asked.map(|()| ExitCode::SUCCESS).map_err(Into::into),
     };
     stop.cancel();
     show.await?;
@@ -123,11 +124,12 @@ async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
 
 fn greet(app: &App, stage: &Stage, once: bool) {
     say(format!("{}  {}", style("The page:").bold(), style(&app.base_url).cyan().underlined()));
-    say(format!(
-        "Everything is under {} and goes when this ends{}.",
-        stage.root.path().display(),
-        if once { "" } else { " (Ctrl-C)" }
-    ));
+    let (ends, gates) = match once {
+        true => ("", "The gates into prod are opened without asking."),
+        false => (" (Ctrl-C)", "The gates into prod wait for you: open them on the page, or as will be shown here."),
+    };
+    say(format!("Everything is under {} and goes when this ends{ends}.", stage.root.path().display()));
+    say(style(gates).dim());
     say("");
 }
 
@@ -135,7 +137,6 @@ async fn perform(args: &Args, stage: &Stage, app: &App) -> anyhow::Result<ExitCo
     let repository = repository::make(stage, &app.base_url).await?;
     let pushed = story::push_all(&repository).await?;
     if !args.once {
-        say(style("Two gates into prod will wait for you: open them on the page or as shown below.").dim());
         std::future::pending::<()>().await;
     }
     tokio::time::timeout(ONCE_WITHIN, ending::everything_final(app, &pushed))

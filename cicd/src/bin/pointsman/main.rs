@@ -16,6 +16,7 @@ mod logs;
 mod problems;
 mod runs;
 mod serve;
+mod signals;
 mod terminal;
 
 use format::Format;

@@ -10,6 +10,7 @@ use cicd::service::Service;
 use console::style;
 use tokio_util::sync::CancellationToken;
 
+use crate::signals::asked_to_end;
 use crate::terminal::{plain, say};
 
 /// Flags; each has a variable and a line in the settings file too, see docs/configuration.md.
@@ -74,22 +75,12 @@ async fn serve(settings: Settings, logs: bool) -> anyhow::Result<()> {
     }
     let ended = stop.clone();
     tokio::spawn(async move {
-        wait_for_signal().await;
+        if let Err(trouble) = asked_to_end().await {
+            tracing::warn!("signals cannot be heard, only a kill ends this: {trouble}");
+            return;
+        }
         tracing::info!("stopping: requests are finished, runs are left to be resumed");
         ended.cancel();
     });
     service.run().await
-}
-
-/// Ctrl-C, or the signal a service manager sends.
-async fn wait_for_signal() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    match terminate {
-        Ok(mut terminate) => {
-            tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
-        }
-        Err(_) => {
-            let _interrupted = tokio::signal::ctrl_c().await;
-        }
-    }
 }

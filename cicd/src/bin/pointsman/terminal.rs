@@ -1,12 +1,13 @@
 //! What is written for people: to the terminal, with colours only there.
 
+use std::io::Write as _;
+
 use console::{Style, style};
 use router::run::RunState;
 
-/// A line to standard output.
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+/// A line to standard output. Whoever read it may have gone (`| head`): that is no reason to fail.
 pub(crate) fn say(line: impl std::fmt::Display) {
-    println!("{line}");
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
 }
 
 /// An error to standard error: the message and what caused it, each on its line.

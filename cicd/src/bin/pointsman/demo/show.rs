@@ -14,7 +14,8 @@ use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use router::id::{DeliveryId, RunId};
 use router::rules::Receipt;
-use router::run::{Person, Run};
+use router::run::{Person, Run, Work, WorkState};
+use router::status::duration;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +25,20 @@ use crate::terminal::{look, plain};
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(120);
 
+/// What was told of a run.
+#[derive(Default)]
+struct Seen {
+    steps_told: usize,
+    end_told: bool,
+    /// While it lives.
+    bar: Option<ProgressBar>,
+}
+
 struct Shown {
     app: Arc<App>,
     bars: MultiProgress,
     deliveries: HashSet<DeliveryId>,
-    /// What was last said of each run, and its bar while it lives.
-    runs: HashMap<RunId, (String, Option<ProgressBar>)>,
+    runs: HashMap<RunId, Seen>,
     /// Gates already told.
     gates: HashSet<(RunId, String)>,
     /// The demo says yes itself.
@@ -56,7 +65,7 @@ pub(super) async fn show(app: Arc<App>, logs: bool, opens_gates: bool, stop: Can
             shown.say(&format!("{} {}", style(format!("{} {}", line.run, line.step)).dim(), plain(&line.line)));
         }
         if last {
-            shown.runs.values().filter_map(|(_, bar)| bar.as_ref()).for_each(ProgressBar::finish_and_clear);
+            shown.runs.values().filter_map(|seen| seen.bar.as_ref()).for_each(ProgressBar::finish_and_clear);
             return;
         }
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(LOOK_EVERY) => {} }
@@ -115,38 +124,29 @@ impl Shown {
         self.say(&format!("     {}", style(plain(&receipt.because.join(", "))).dim()));
     }
 
-    /// A bar for each live run; a line for each step of its way.
+    /// A bar while it lives, a line for each step that is over, and one for its end.
     fn run(&mut self, run: &Run) {
-        let said = format!("{}|{}", run.state.as_str(), run.because);
-        let (last, bar) = self.runs.remove(&run.id).unwrap_or_default();
-        let bar = match bar {
-            None if !run.state.is_terminal() => Some(self.bar(run)),
-            bar => bar,
-        };
-        if last != said {
-            let (sign, colour) = look(run.state);
-            let words = format!("{sign} {:<12} {}", run.key.route.as_str(), plain(&run.because));
-            if let Some(bar) = &bar {
-                bar.set_message(colour.apply_to(&words).to_string());
-                bar.set_position(done(run));
-            }
-            if run.state.is_terminal() || !console::user_attended() {
-                self.say(&format!(
-                    "{} {} {}",
-                    style(&run.id).dim(),
-                    plain(run.key.git_ref.short()),
-                    colour.apply_to(&words)
-                ));
-            }
+        let mut seen = self.runs.remove(&run.id).unwrap_or_default();
+        for (name, work) in steps(run).filter(|(_, work)| work.is_over()).skip(seen.steps_told) {
+            seen.steps_told += 1;
+            self.say(&step_line(run, &name, work));
         }
-        let bar = match bar {
-            Some(bar) if run.state.is_terminal() => {
+        let (sign, colour) = look(run.state);
+        let words = format!("{sign} {:<12} {}", run.key.route.as_str(), plain(&run.because));
+        if run.state.is_terminal() {
+            if let Some(bar) = seen.bar.take() {
                 bar.finish_and_clear();
-                None
             }
-            bar => bar,
-        };
-        self.runs.insert(run.id.clone(), (said, bar));
+            if !seen.end_told {
+                seen.end_told = true;
+                self.say(&format!("{} {}", whose(run), colour.apply_to(words)));
+            }
+        } else {
+            let bar = seen.bar.get_or_insert_with(|| self.bar(run));
+            bar.set_message(colour.apply_to(words).to_string());
+            bar.set_position(seen.steps_told as u64);
+        }
+        self.runs.insert(run.id.clone(), seen);
     }
 
     fn bar(&self, run: &Run) -> ProgressBar {
@@ -193,9 +193,28 @@ impl Shown {
     }
 }
 
-/// How many of a run's steps are done.
-fn done(run: &Run) -> u64 {
-    let stages = run.stages.iter().filter(|stage| stage.work.is_over()).count();
-    let deploys = run.environments.iter().filter(|place| place.deploy.is_over()).count();
-    (stages + deploys) as u64
+/// A run's stages and deploys, in their order.
+fn steps(run: &Run) -> impl Iterator<Item = (String, &Work)> {
+    let stages = run.stages.iter().map(|stage| (stage.name.to_string(), &stage.work));
+    let deploys = run.environments.iter().map(|place| (format!("deploy to {}", place.name), &place.deploy));
+    stages.chain(deploys)
+}
+
+/// `1f2e… main     ✔ lint 0.3s`
+fn step_line(run: &Run, name: &str, work: &Work) -> String {
+    let took = match (work.started_at, work.ended_at) {
+        (Some(start), Some(end)) => duration(start, end),
+        _ => String::new(),
+    };
+    let told = match work.state {
+        WorkState::Succeeded => style(format!("✔ {name}")).green(),
+        WorkState::Pending | WorkState::Running | WorkState::Failed | WorkState::Stopped => {
+            style(format!("✘ {name}: {}", plain(&work.detail))).red()
+        }
+    };
+    format!("{}   {told} {}", whose(run), style(took).dim())
+}
+
+fn whose(run: &Run) -> String {
+    format!("{} {:<14}", style(&run.id).dim(), plain(run.key.git_ref.short()))
 }
