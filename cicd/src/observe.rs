@@ -31,6 +31,8 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
         };
         if let Applied::Stale(why) = run.apply(event, app.clock.now()) {
             tracing::debug!(run.id = %run.id, ?event, "stale: {why}");
+            // An engine that tells of a run that is over got it when it had just ended, and nobody has stopped it there yet.
+            stop_ended(app, &run);
             return Ok(Observed::Stale(why));
         }
         let mut change = Change { claims: wanted(&run, event), ..Change::default() };

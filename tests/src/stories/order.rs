@@ -1,6 +1,7 @@
 //! One push after another on the same ref, and the same push twice.
 
 use axum::http::StatusCode;
+use cicd::engine::Sight;
 use router::id::ForgeKind;
 use router::run::RunState;
 
@@ -129,5 +130,23 @@ async fn a_cancelled_run_ends_and_can_be_run_again() {
     assert_eq!(again.key.attempt, 2);
     house.run(&pushed.commit, RunState::Succeeded).await;
     assert!(house.shown(ForgeKind::Github, &pushed.commit).iter().any(|line| line.starts_with("pointsman success")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_run_that_ended_just_before_the_engine_got_it_is_stopped_there() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let pushed = slow(&shop, &house, "feature/a", "slow");
+    house.deliver(&pushed).await;
+    at_work(&house, "slow").await;
+    let as_read_before = house.runs(&pushed.commit).await.pop().unwrap();
+    let by = router::run::Person::new("lee").unwrap();
+    cicd::control::cancel(&house.app, &as_read_before.id, by).await.unwrap();
+    let idle = async || house.app.engine.look(&as_read_before.id).await.unwrap() == Sight::Idle;
+    house.until("the engine has let go", idle).await;
+
+    house.app.engine.start(&as_read_before).await.unwrap();
+    house.until("the engine has let go again", idle).await;
     house.close().await;
 }
