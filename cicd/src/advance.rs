@@ -3,13 +3,15 @@
 //! Level-triggered: it looks at where the runs stand, not at what happened, so it can be called at any time and any number of
 //! times; a lost event or wake only delays. It opens gates and closes those whose time is over.
 
+use router::id::{EnvironmentName, RunId};
 use router::pipeline::Concurrency;
 use router::run::{Run, RunEvent, RunState};
 
 use crate::app::App;
-use crate::engine::EngineError;
+use crate::change;
+use crate::engine::{EngineError, Sight};
 use crate::observe::{Observed, observe};
-use crate::store::{RunFilter, StoreError};
+use crate::store::{Change, RunFilter, StoreError};
 
 /// Looks at every live run, oldest first.
 ///
@@ -77,6 +79,19 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
     }
     match observe(app, &run.id, &RunEvent::GateOpened { environment }).await? {
         Observed::Moved(run) => start(app, &run).await,
-        Observed::Stale(_) | Observed::Busy(_) => Ok(()),
+        Observed::Busy(holder) => give_back(app, &holder, &place.name).await,
+        Observed::Stale(_) => Ok(()),
     }
+}
+
+/// A run that was ended in the middle of a deploy holds the environment until the engine has let go of it; then it is free for
+/// the next look.
+async fn give_back(app: &App, holder: &RunId, environment: &EnvironmentName) -> Result<(), StoreError> {
+    let Some(run) = app.store.run(holder).await? else { return Ok(()) };
+    if run.state.is_terminal() && app.engine.look(holder).await.is_ok_and(|sight| sight == Sight::Idle) {
+        let releases = vec![change::claim(&run, environment)];
+        app.store.commit(Change { releases, ..Change::default() }).await?;
+        app.wake.advance.notify_one();
+    }
+    Ok(())
 }

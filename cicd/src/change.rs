@@ -2,14 +2,14 @@
 //! owes, the run that its success starts.
 
 use router::id::EnvironmentName;
-use router::run::Run;
+use router::run::{EnvironmentRun, GateState, Run, WorkState};
 
 use crate::store::{Change, Claim, Commit};
 
 /// Adds a moved run to a change.
 pub(crate) fn save(change: &mut Change, run: Run) {
     for place in &run.environments {
-        if !place.holds_environment() || run.state.is_terminal() {
+        if !may_be_entered(place) {
             change.releases.push(claim(&run, &place.name));
         }
     }
@@ -21,6 +21,12 @@ pub(crate) fn save(change: &mut Change, run: Run) {
         change.runs.push(next);
     }
     change.runs.push(run);
+}
+
+/// The engine may be at work there. So it may when the run was ended over its head: whoever wants the environment next looks
+/// whether it still is, see [`crate::advance`].
+fn may_be_entered(place: &EnvironmentRun) -> bool {
+    place.gate.state == GateState::Open && !matches!(place.deploy.state, WorkState::Succeeded | WorkState::Failed)
 }
 
 /// The right of a run to deploy to an environment.

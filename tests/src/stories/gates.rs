@@ -1,8 +1,9 @@
 //! Gates: who may open them, what they hold, when they close.
 
 use cicd::control::{Answer, Refusal};
+use cicd::engine::Sight;
 use router::id::ForgeKind;
-use router::run::{Run, RunState};
+use router::run::{Person, Run, RunState};
 
 use super::house::House;
 use crate::world::Pushed;
@@ -111,5 +112,31 @@ async fn an_environment_has_one_deploy_at_a_time_and_others_wait_their_turn() {
             states == [RunState::Waiting, RunState::Succeeded]
         })
         .await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_environment_is_not_given_on_while_a_cancelled_deploy_still_ends() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    // A deploy that does not end when it is asked to, only when it is let out.
+    let deploy = "version: 0.2\nphases: {build: {commands: [\"trap '' TERM; mkdir $DEPLOY_TO/in; while ! [ -e $DEPLOY_TO/out ]; do sleep 0.02; done; rmdir $DEPLOY_TO/in\"]}}\n";
+    let main = shop.push("main", |work| work.write("ci/deploy.yml", deploy));
+    house.deliver(&main).await;
+    house.until("main is in", async || house.environments().join("in").is_dir()).await;
+    let first = house.runs(&main.commit).await.pop().unwrap();
+    let tag = shop.tag("v2", "main");
+    house.deliver(&tag).await;
+    let tagged = async || house.runs(&tag.commit).await.into_iter().find(|run| run.key.git_ref.tag().is_some());
+    let waits = "waits until stage is free";
+    house.until("the tag waits for stage", async || tagged().await.is_some_and(|run| run.because == waits)).await;
+
+    cicd::control::cancel(&house.app, &first.id, Person::new("lee").unwrap()).await.unwrap();
+    cicd::advance::advance(&house.app).await.unwrap();
+    assert_eq!(house.app.engine.look(&first.id).await.unwrap(), Sight::AtWork, "the deploy has not ended yet");
+    assert_eq!(tagged().await.unwrap().because, waits);
+
+    std::fs::write(house.environments().join("out"), "").unwrap();
+    house.until("the tag was deployed", async || tagged().await.unwrap().state == RunState::Succeeded).await;
     house.close().await;
 }
