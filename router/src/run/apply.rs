@@ -240,7 +240,9 @@ impl Run {
     /// What follows from the parts of a live run.
     fn conclude(&mut self, at: Timestamp) {
         let stages_done = self.stages.iter().all(|stage| stage.work.state == WorkState::Succeeded);
-        if stages_done && self.environments.iter().all(|place| place.deploy.state == WorkState::Succeeded) {
+        let all_done = stages_done && self.environments.iter().all(|place| place.deploy.state == WorkState::Succeeded);
+        // What was to follow belongs to the newer push too, so a chain that is cut off has not succeeded.
+        if all_done && (self.stopping.is_none() || self.then.is_empty()) {
             let because = match self.environments.last() {
                 Some(last) => format!("deployed to {}", last.name),
                 None => "all stages succeeded".to_owned(),

@@ -126,6 +126,24 @@ fn a_newer_push_stops_a_stage_but_never_a_deploy() {
 }
 
 #[test]
+fn a_newer_push_takes_the_place_of_what_was_to_follow_the_last_deploy() {
+    let mut first = run(&[planned("infra", &["synth"], &["test"]), planned("main", &["lint"], &[])]);
+    for event in [stage_ended("synth", Outcome::Succeeded), gate("test"), opened("test"), superseded()] {
+        assert_eq!(first.apply(&event, at(1)), Applied::Moved);
+    }
+    assert_eq!(first.apply(&deployed("test", Outcome::Succeeded), at(2)), Applied::Moved);
+    assert_eq!((first.state, first.because.as_str()), (RunState::Superseded, "superseded by bbbbbbbb"));
+    assert!(first.successor(at(3)).is_none());
+
+    let mut alone = run(&[planned("infra", &["synth"], &["test"])]);
+    for event in [stage_ended("synth", Outcome::Succeeded), gate("test"), opened("test"), superseded()] {
+        assert_eq!(alone.apply(&event, at(1)), Applied::Moved);
+    }
+    alone.apply(&deployed("test", Outcome::Succeeded), at(2));
+    assert_eq!(alone.state, RunState::Succeeded, "all that it was asked for is done");
+}
+
+#[test]
 fn a_person_stops_everything_at_once() {
     let mut run = after(&to_prod()[..5]);
     run.apply(&RunEvent::StopAsked { stop: Stop::By(person("dana")) }, at(9));
