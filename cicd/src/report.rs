@@ -3,6 +3,8 @@
 //! A debt names a commit, not a status: what the commit should show is computed when it is paid, compared with what the forge was
 //! told last, and only the difference is told. So a status that nobody could tell for an hour is told once, as it is then.
 
+use std::collections::HashMap;
+
 use futures::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use router::rules::Decision;
@@ -27,11 +29,24 @@ pub async fn report(app: &App) -> Result<(), StoreError> {
         if due.is_empty() {
             return Ok(());
         }
-        let paid = stream::iter(due).map(|owed| async move { pay(app, &owed).await }).buffer_unordered(AT_ONCE);
+        let mut commits: HashMap<_, Vec<Owed>> = HashMap::new();
+        for owed in due {
+            commits.entry((owed.commit.repository.clone(), owed.commit.commit.clone())).or_default().push(owed);
+        }
+        let paid = stream::iter(commits.into_values()).map(|of_one| pay_all(app, of_one)).buffer_unordered(AT_ONCE);
         for result in paid.collect::<Vec<_>>().await {
             result?;
         }
     }
+}
+
+/// Pays what is owed for one commit, one ref after the other: they share the verdict, and told at the same time the older one
+/// could come last.
+async fn pay_all(app: &App, of_one: Vec<Owed>) -> Result<(), StoreError> {
+    for owed in of_one {
+        pay(app, &owed).await?;
+    }
+    Ok(())
 }
 
 /// What a commit should show now.

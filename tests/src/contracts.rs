@@ -2,5 +2,5 @@
 
 mod engine;
 mod forge;
-mod samples;
+pub(crate) mod samples;
 mod store;

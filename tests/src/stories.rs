@@ -7,4 +7,5 @@ mod gateway;
 mod house;
 mod order;
 mod pushes;
+mod telling;
 mod trouble;
