@@ -118,7 +118,9 @@ where
     W: AsyncFn(&App) -> Result<(), StoreError>,
 {
     loop {
-        if let Err(trouble) = work(&app).await {
+        // Every write stands alone, so work can be left at any point, as a crash would: it may be waiting for a silent forge.
+        let worked = tokio::select! { () = stop.cancelled() => return, worked = work(&app) => worked };
+        if let Err(trouble) = worked {
             tracing::error!(worker = name, "{trouble}");
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(STORE_PAUSE) => continue }
         }
