@@ -2,9 +2,9 @@
 //!
 //! A file that cannot be read or compiled never replaces the last good one; the page and the log say what is wrong with it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
@@ -29,17 +29,19 @@ pub struct RulesProblem {
     pub text: String,
 }
 
-/// What tells that a file was written: cheaper than reading it every second.
+/// What tells that a file was written or another put in its place: cheaper than reading it every second. A file's own time and
+/// length say too little: tools that unpack or copy set the time as they please.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
-    modified: Option<SystemTime>,
+    file: (u64, u64),
+    changed: (i64, i64),
     bytes: u64,
 }
 
 impl Stamp {
     async fn of(path: &Path) -> Option<Self> {
         let meta = tokio::fs::metadata(path).await.ok()?;
-        Some(Self { modified: meta.modified().ok(), bytes: meta.len() })
+        Some(Self { file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()), bytes: meta.len() })
     }
 }
 
@@ -106,4 +108,29 @@ async fn load(path: &Path) -> Result<Rules, String> {
 fn line(path: &Path, problem: &Problem) -> String {
     let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{}:{}:{}: {}{help}", path.display(), problem.place.line, problem.place.column, problem.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(route: &str) -> String {
+        format!("version: 1\nrepositories: [{{github: a/b}}]\nroutes: [{{name: {route}, any: true, pipeline: none}}]\n")
+    }
+
+    #[tokio::test]
+    async fn a_file_put_in_its_place_is_seen_though_its_length_and_time_are_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("pointsman.yaml"), folder.path().join("other"));
+        let written = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        for (path, route) in [(&path, "one"), (&other, "two")] {
+            std::fs::write(path, rules(route)).unwrap();
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
+        }
+        let file = RulesFile::open(&path).await.unwrap();
+        let before = file.current().hash().to_owned();
+        std::fs::rename(&other, &path).unwrap();
+        file.refresh(Timestamp::UNIX_EPOCH).await;
+        assert_ne!(file.current().hash(), before);
+    }
 }
