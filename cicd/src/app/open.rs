@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use router::id::{ForgeKind, RepoPath, Repository};
+use router::secret::Secret;
 use router::verify::Guard;
 use tokio::sync::mpsc;
 
@@ -19,7 +20,7 @@ use crate::forge::github::{Github, GithubSettings};
 use crate::forge::gitlab::{Gitlab, GitlabSettings};
 use crate::forge::local::Local;
 use crate::forge::{CloneFrom, Forge, Forges};
-use crate::logs::Logs;
+use crate::logs::{Logs, Masks};
 use crate::rules_file::RulesFile;
 use crate::store::sqlite::SqliteStore;
 
@@ -44,7 +45,11 @@ pub async fn open(
     let forges = forges(settings, &rules)?;
     let (events, told) = mpsc::channel(EVENTS_WAITING);
     let engine = LocalEngine::new(
-        LocalConfig { slots: settings.slots.get(), ..LocalConfig::new(data, folder_of(&settings.rules)) },
+        LocalConfig {
+            slots: settings.slots.get(),
+            masks: Masks::new(secrets(settings)),
+            ..LocalConfig::new(data, folder_of(&settings.rules))
+        },
         Arc::new(fetch_from(&forges, settings)),
         Arc::clone(&clock),
         logs.clone(),
@@ -68,6 +73,15 @@ pub async fn open(
 
 fn folder_of(rules: &Path) -> PathBuf {
     rules.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// All that a build must not show, should it get hold of it.
+fn secrets(settings: &Settings) -> impl Iterator<Item = Secret> {
+    let of_forges = settings.forges.iter().flat_map(|forge| {
+        let proofs = [&forge.webhook_secrets, &forge.signing_keys, &forge.webhook_tokens];
+        proofs.into_iter().flatten().chain(&forge.token)
+    });
+    of_forges.chain(settings.people.iter().map(|person| &person.token)).cloned()
 }
 
 fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<router::id::ForgeName, Door>> {

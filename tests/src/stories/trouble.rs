@@ -4,7 +4,7 @@ use router::id::ForgeKind;
 use router::run::RunState;
 
 use super::house::House;
-use crate::world::Failure;
+use crate::world::{Failure, FakeForge, Keys};
 
 /// Pushes a change of `ci/` to a feature branch and gives why the run failed.
 async fn fails_with(path: &str, text: Option<&str>) -> String {
@@ -69,5 +69,20 @@ async fn a_forge_that_is_away_hears_later() {
             shown.iter().any(|line| line.starts_with("pointsman success"))
         })
         .await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_build_that_got_hold_of_our_secrets_does_not_show_them() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let secrets = [FakeForge::TOKEN, Keys::GITHUB, Keys::GITLAB_SIGNING];
+    let found = secrets.map(|secret| format!("found {secret}\n")).concat();
+    let pushed = shop.push("feature/a", |work| work.write("found", found).write("ci/test.sh", "cat found\n"));
+    house.deliver(&pushed).await;
+    let run = house.run(&pushed.commit, RunState::Succeeded).await;
+    let log = house.log(&run, "test");
+    assert_eq!(log.matches("found ***").count(), 3, "{log}");
+    assert!(secrets.iter().all(|secret| !log.contains(secret)), "{log}");
     house.close().await;
 }
