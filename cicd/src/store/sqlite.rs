@@ -15,6 +15,7 @@ use router::run::Run;
 use router::status::Status;
 use rusqlite::Connection;
 
+use self::checkpoint::Checkpoints;
 use self::folder::Folder;
 use self::readers::Readers;
 use self::writer::{Writer, whole};
@@ -60,8 +61,8 @@ impl SqliteStore {
         let mut connection = connect(&folder)?;
         schema::migrate(&mut connection)?;
         let readers = Readers::open(&folder.database())?;
-        let written = checkpoint::spawn(connect(&folder)?, folder.wal())?;
-        Ok(Self { writer: Writer::spawn(connection, written)?, readers, clock, _folder: folder })
+        let checkpoints = Checkpoints::spawn(connect(&folder)?)?;
+        Ok(Self { writer: Writer::spawn(connection, checkpoints)?, readers, clock, _folder: folder })
     }
 }
 
@@ -81,8 +82,6 @@ fn connect(folder: &Folder) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // A log that starts again is cut below a checkpoint's step, so its length says how much of it is in use.
-    connection.pragma_update(None, "journal_size_limit", checkpoint::STEP_BYTES / 2)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }

@@ -1,46 +1,72 @@
-//! Moves what the log holds into the database, beside the writer.
+//! Moves what the log holds into the database.
 //!
-//! Done by the writer itself, as SQLite would, it would stall every caller for as long as it takes: that is what makes
-//! the slowest answers slow.
+//! * Done by the writer, as SQLite would, it would stall every caller for as long as it takes: that is what makes the
+//!   slowest answers slow. So a thread beside it moves the bulk, and only the rest, which came meanwhile, is moved by the
+//!   writer between two batches.
+//! * After that the log starts again in the same file. Writing over what is there is flushed several times faster than
+//!   making a file longer, so the file is never cut.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
 use rusqlite::Connection;
 
 use crate::store::StoreError;
 
-/// The log grows by this much between two checkpoints.
-pub(super) const STEP_BYTES: i64 = 16 * 1024 * 1024;
-/// A log that a lasting burst made this large is moved while writers wait.
-const LOG_MAX_BYTES: u64 = 512 * 1024 * 1024;
+/// A log of this many pages is moved.
+const STEP_PAGES: i64 = 8 * 1024;
+/// A log that readers kept from starting again until it was this long makes them wait.
+const LOG_MAX_PAGES: i64 = 64 * 1024;
 
-/// Starts the thread; it ends when the writer does.
-pub(super) fn spawn(connection: Connection, log: PathBuf) -> Result<SyncSender<()>, StoreError> {
-    let (written, writes) = sync_channel(1);
-    std::thread::Builder::new()
-        .name("store-checkpoint".to_owned())
-        .spawn(move || watch(&connection, &log, &writes))
-        .map_err(|error| StoreError::Unavailable(format!("cannot start the checkpoints: {error}")))?;
-    Ok(written)
+/// What the writer knows of the log.
+pub(super) struct Checkpoints {
+    ask: SyncSender<()>,
+    bulk_moved: Receiver<()>,
+    asked: bool,
 }
 
-fn watch(connection: &Connection, log: &Path, writes: &Receiver<()>) {
-    let mut moved_at = 0;
-    while writes.recv().is_ok() {
-        let Ok(length) = std::fs::metadata(log).map(|file| file.len()) else { continue };
-        if length < moved_at {
-            moved_at = 0;
+impl Checkpoints {
+    /// Starts the thread; it ends when this value is dropped.
+    pub(super) fn spawn(connection: Connection) -> Result<Self, StoreError> {
+        let (ask, asked) = sync_channel::<()>(1);
+        let (moved, bulk_moved) = sync_channel(1);
+        std::thread::Builder::new()
+            .name("store-checkpoint".to_owned())
+            .spawn(move || {
+                while asked.recv().is_ok() {
+                    checkpoint(&connection, "PASSIVE");
+                    if moved.send(()).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(|error| StoreError::Unavailable(format!("cannot start the checkpoints: {error}")))?;
+        Ok(Self { ask, bulk_moved, asked: false })
+    }
+
+    /// Looks after the log between two batches of the writer, whose connection this is.
+    pub(super) fn tend(&mut self, writer: &Connection) {
+        if self.asked {
+            match self.bulk_moved.try_recv() {
+                Ok(()) | Err(TryRecvError::Disconnected) => self.asked = false,
+                Err(TryRecvError::Empty) => return,
+            }
+            let how = if pages(writer) < LOG_MAX_PAGES { "PASSIVE" } else { "RESTART" };
+            checkpoint(writer, how);
+        } else if pages(writer) >= STEP_PAGES {
+            self.asked = self.ask.try_send(()).is_ok();
         }
-        if length < moved_at + STEP_BYTES.unsigned_abs() {
-            continue;
-        }
-        // PASSIVE lets writers go on; RESTART holds them back until the log can start again.
-        let how = if length < LOG_MAX_BYTES { "PASSIVE" } else { "RESTART" };
-        let moved = connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
-        if let Err(error) = moved {
-            tracing::warn!(%error, "the database's log could not be moved; it grows until it can");
-        }
-        moved_at = length;
+    }
+}
+
+/// How many pages of the log are in use.
+fn pages(connection: &Connection) -> i64 {
+    let asked = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)");
+    asked.and_then(|mut asked| asked.query_row([], |row| row.get(1))).unwrap_or(0)
+}
+
+fn checkpoint(connection: &Connection, how: &str) {
+    let moved = connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
+    if let Err(error) = moved {
+        tracing::warn!(%error, "the database's log could not be moved; it grows until it can");
     }
 }

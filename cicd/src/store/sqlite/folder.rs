@@ -42,9 +42,4 @@ impl Folder {
     pub(super) fn database(&self) -> PathBuf {
         self.path.join("pointsman.sqlite")
     }
-
-    /// SQLite's log beside it.
-    pub(super) fn wal(&self) -> PathBuf {
-        self.path.join("pointsman.sqlite-wal")
-    }
 }

@@ -3,12 +3,12 @@
 //! Jobs wait in a bounded queue. One thread takes everything that waits, does it in one transaction, makes that durable
 //! with one flush, and only then answers. The more callers wait, the more of them share a flush.
 
-use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::Checkpoints;
 use crate::store::StoreError;
 
 /// Jobs that may wait; the next caller waits for a place.
@@ -28,12 +28,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Takes the write connection over. `written` is told after each batch.
-    pub(super) fn spawn(connection: Connection, written: SyncSender<()>) -> Result<Self, StoreError> {
+    /// Takes the write connection over.
+    pub(super) fn spawn(connection: Connection, checkpoints: Checkpoints) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write(&connection, waiting, &written))
+            .spawn(move || write(&connection, waiting, checkpoints))
             .map_err(|error| StoreError::Unavailable(format!("cannot start the writer: {error}")))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -82,7 +82,7 @@ pub(super) fn whole<T>(
     outcome
 }
 
-fn write(connection: &Connection, mut waiting: mpsc::Receiver<Job>, written: &SyncSender<()>) {
+fn write(connection: &Connection, mut waiting: mpsc::Receiver<Job>, mut checkpoints: Checkpoints) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
@@ -90,7 +90,7 @@ fn write(connection: &Connection, mut waiting: mpsc::Receiver<Job>, written: &Sy
         for answer in answers.drain(..) {
             answer(held.clone());
         }
-        let _told_already = written.try_send(());
+        checkpoints.tend(connection);
     }
 }
 
@@ -119,8 +119,6 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::sync_channel;
-
     use super::*;
 
     /// A writer on a database of one table, which may have so many pages.
@@ -128,7 +126,8 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (a ANY) STRICT").unwrap();
         connection.pragma_update(None, "max_page_count", pages).unwrap();
-        Writer::spawn(connection, sync_channel(1).0).unwrap()
+        let checkpoints = Checkpoints::spawn(Connection::open_in_memory().unwrap()).unwrap();
+        Writer::spawn(connection, checkpoints).unwrap()
     }
 
     async fn insert(writer: &Writer, bytes: usize) -> Result<(), StoreError> {
