@@ -1,6 +1,6 @@
 //! The house rules that a compiler does not keep: who may use whom, and what the pure core may name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -182,6 +182,24 @@ fn files_are_short_and_named_by_their_module() {
         let lines = text.lines().count();
         assert!(lines <= LINES, "{path} has {lines} lines, more than {LINES}");
         assert!(!path.ends_with("/mod.rs"), "{path}: a module is foo.rs beside its folder foo");
+    }
+}
+
+/// A file that no module names is compiled by nobody; tests in it pass for ever.
+#[test]
+fn every_file_is_named_by_its_parent() {
+    for room in ROOMS {
+        let files: BTreeMap<String, String> = sources(room).into_iter().collect();
+        for path in files.keys() {
+            let (folder, name) = path.trim_end_matches(".rs").rsplit_once('/').unwrap();
+            if ["lib", "main"].contains(&name) || !path.contains("/src/") {
+                continue;
+            }
+            let parents = [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
+            let named = format!("mod {name};");
+            let is_named = |parent: &String| files.get(parent).is_some_and(|text| code(text).contains(&named));
+            assert!(parents.iter().any(is_named), "{path} is part of no module: write `{named}` in its parent");
+        }
     }
 }
 

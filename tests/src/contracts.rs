@@ -4,3 +4,4 @@ mod engine;
 mod forge;
 pub(crate) mod samples;
 mod store;
+mod webhooks;
