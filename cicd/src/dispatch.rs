@@ -5,6 +5,7 @@
 //! * Whatever the new run supersedes is stopped in the same write.
 
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use router::event::{ChangedFiles, Delivered, Event, Push};
 use router::id::DeliveryId;
 use router::rules::{Decision, Planned, Verdict};
@@ -17,6 +18,8 @@ use crate::store::{Change, Commit, Committed, Decided, Delivery, RunFilter, Stor
 
 /// How many deliveries are taken from the store at once.
 const BATCH: usize = 256;
+/// How many deliveries' changed files are asked for at the same time.
+const ASKED_AT_ONCE: usize = 8;
 
 /// Decides everything that waits. Returns how many that were.
 ///
@@ -31,8 +34,14 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
         }
         decided += waiting.len();
         let mut quiet = Vec::new();
-        for delivery in waiting {
-            let (delivered, decision) = decide(app, &delivery).await;
+        // A forge may take its time to say what changed: several are asked at once, and taken in the order of their deliveries.
+        let mut decisions = stream::iter(waiting)
+            .map(async |delivery| {
+                let (delivered, decision) = decide(app, &delivery).await;
+                (delivery, delivered, decision)
+            })
+            .buffered(ASKED_AT_ONCE);
+        while let Some((delivery, delivered, decision)) = decisions.next().await {
             match starts(&decision) {
                 Some(_) => begin(app, &delivery, delivered, decision).await?,
                 // Nothing starts, so the order among these is of no account: one flush serves them all.

@@ -10,18 +10,21 @@ use cicd::clock::FakeClock;
 use cicd::config::{ForgeSettings, Settings};
 use cicd::engine::EngineEvent;
 use cicd::forge::{CloneFrom, Forge, Told, TryLater};
-use cicd::store::{Change, Commit};
+use cicd::store::{Change, Commit, RunFilter};
 use router::event::{ChangedFiles, Push};
 use router::id::{ForgeKind, GitRef, Repository};
-use router::run::Run;
+use router::run::{Run, RunState};
 use router::secret::Secret;
 use router::status::Status;
 use tempfile::TempDir;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Barrier, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::house::RULES;
 use crate::contracts::samples;
+
+/// The end of patience; nothing is waited for by the clock.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A service that does not serve, and tells GitHub through `forge`.
 async fn open(forge: Arc<dyn Forge>) -> (Arc<App>, mpsc::Receiver<EngineEvent>, TempDir) {
@@ -51,19 +54,27 @@ async fn owe(app: &App, branches: &[&str]) {
     app.store.commit(change).await.unwrap();
 }
 
-/// Counts those that tell it something at the same time.
+/// A forge that takes its time, or for ever.
 #[derive(Default)]
-struct Counting {
+struct Slow {
+    never_answers: bool,
+    asked: Notify,
     inside: AtomicUsize,
-    most: AtomicUsize,
+    most_inside: AtomicUsize,
     told: AtomicUsize,
+    /// Says what changed once so many ask at the same time.
+    together: Option<Barrier>,
 }
 
 #[async_trait]
-impl Forge for Counting {
+impl Forge for Slow {
     async fn set_status(&self, _: &Commit, _: &Status) -> Result<Told, TryLater> {
+        self.asked.notify_one();
+        if self.never_answers {
+            std::future::pending::<()>().await;
+        }
         let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(inside, Ordering::SeqCst);
+        self.most_inside.fetch_max(inside, Ordering::SeqCst);
         // Time enough for another to come in; nothing hangs on its length when none may.
         tokio::time::sleep(Duration::from_millis(200)).await;
         self.inside.fetch_sub(1, Ordering::SeqCst);
@@ -72,6 +83,9 @@ impl Forge for Counting {
     }
 
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        if let Some(together) = &self.together {
+            together.wait().await;
+        }
         Ok(push.changed.clone())
     }
 
@@ -82,38 +96,16 @@ impl Forge for Counting {
 
 #[tokio::test]
 async fn a_commit_on_two_branches_is_told_one_thing_after_the_other() {
-    let forge = Arc::new(Counting::default());
+    let forge = Arc::new(Slow::default());
     let (app, _events, _folder) = open(forge.clone()).await;
     owe(&app, &["main", "release/1"]).await;
     cicd::report::report(&app).await.unwrap();
-    assert_eq!((forge.told.load(Ordering::SeqCst), forge.most.load(Ordering::SeqCst)), (2, 1));
-}
-
-/// Never answers.
-#[derive(Default)]
-struct Silent {
-    asked: Notify,
-}
-
-#[async_trait]
-impl Forge for Silent {
-    async fn set_status(&self, _: &Commit, _: &Status) -> Result<Told, TryLater> {
-        self.asked.notify_one();
-        std::future::pending().await
-    }
-
-    async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
-        Ok(push.changed.clone())
-    }
-
-    fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {
-        None
-    }
+    assert_eq!((forge.told.load(Ordering::SeqCst), forge.most_inside.load(Ordering::SeqCst)), (2, 1));
 }
 
 #[tokio::test]
 async fn a_service_that_is_asked_to_stop_does_not_wait_for_a_silent_forge() {
-    let forge = Arc::new(Silent::default());
+    let forge = Arc::new(Slow { never_answers: true, ..Slow::default() });
     let (app, events, _folder) = open(forge.clone()).await;
     owe(&app, &["main"]).await;
     let stop = CancellationToken::new();
@@ -121,7 +113,20 @@ async fn a_service_that_is_asked_to_stop_does_not_wait_for_a_silent_forge() {
     forge.asked.notified().await;
     stop.cancel();
     let ended = async { while workers.join_next().await.is_some() {} };
-    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the workers end");
+    tokio::time::timeout(PATIENCE, ended).await.expect("the workers end");
     let owed = app.store.owed(app.clock.now(), 9).await.unwrap();
     assert_eq!(owed.len(), 1, "the next process tells it");
+}
+
+#[tokio::test]
+async fn a_forge_is_asked_about_several_pushes_at_once_and_they_are_decided_in_their_order() {
+    let forge = Arc::new(Slow { together: Some(Barrier::new(2)), ..Slow::default() });
+    let (app, _events, _folder) = open(forge).await;
+    for n in [1, 2] {
+        app.store.remember(&samples::delivery(n)).await.unwrap();
+    }
+    let decided = tokio::time::timeout(PATIENCE, cicd::dispatch::dispatch(&app)).await.expect("the forge answers");
+    assert_eq!(decided, Ok(2));
+    let first = app.store.runs(RunFilter::OfCommit(samples::shop(), samples::commit_id(1))).await.unwrap();
+    assert_eq!(first[0].state, RunState::Superseded, "by the second");
 }
