@@ -63,6 +63,12 @@ fn read(reader: &mut Reader, key: &Node, value: &Node) -> Option<PipelineEntry> 
         }
         for item in items {
             let Some(stage) = stage(reader, item) else { continue };
+            if let Some(environment) = stage.name.value.as_str().strip_prefix("deploy-") {
+                // They would share a log and a folder.
+                let message =
+                    format!("`deploy-{environment}` is no stage's name: what deploys to `{environment}` is called so");
+                reader.advise(stage.name.place, message, format!("take another name, as in {environment}-deploy"));
+            }
             if stages.iter().any(|known| known.name.value == stage.name.value) {
                 reader.tell(stage.name.place, format!("{what} has two stages named `{}`", stage.name.value));
             } else {
