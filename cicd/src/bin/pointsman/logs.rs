@@ -9,7 +9,7 @@ use router::run::RunState;
 use serde_json::Value;
 
 use crate::client::{Server, block_on};
-use crate::terminal::say;
+use crate::terminal::{coloured, say};
 
 /// A run's log.
 #[derive(clap::Args)]
@@ -60,6 +60,7 @@ async fn drain(args: &Args, step: &str, mut from: u64) -> anyhow::Result<u64> {
         if text.is_empty() || next <= from {
             return Ok(from);
         }
+        let text = if console::user_attended() { coloured(&text) } else { text };
         std::io::stdout().write_all(text.as_bytes())?;
         from = next;
     }
