@@ -80,7 +80,7 @@ pub async fn cancel(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
     moved(observe(app, id, &RunEvent::StopAsked { stop: Stop::By(by) }).await?)
 }
 
-/// Starts the next attempt at a run that ended without success.
+/// Starts the next attempt at a run that has ended, however it did.
 ///
 /// # Errors
 /// [`Refusal`], in words for that person.
