@@ -7,7 +7,7 @@
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use router::event::{ChangedFiles, Delivered, Event, Push};
-use router::id::DeliveryId;
+use router::id::{CommitId, DeliveryId};
 use router::rules::{Decision, Planned, Verdict};
 use router::run::{Applied, Run, RunEvent, Stop};
 
@@ -134,13 +134,13 @@ async fn begin(app: &App, delivery: &Delivery, delivered: Delivered, decision: D
 /// Writes a new run with all that its start means, again and again until nobody wrote in between.
 async fn write_start(app: &App, push: &Push, run: Run, decided: Option<Decided>) -> Result<(), StoreError> {
     loop {
-        let known = app.store.run(&run.id).await?.is_some();
-        let superseded = if known { Vec::new() } else { supersede(app, push, &run).await? };
+        let mut run = run.clone();
+        let superseded = take_place(app, push, &mut run).await?;
         let mut change = Change { decided: decided.clone(), owed: vec![commit_of(push)], ..Change::default() };
         for old in &superseded {
             change::save(&mut change, old.clone());
         }
-        change.runs.push(run.clone());
+        change.runs.push(run);
         match app.store.commit(change).await? {
             Committed::Yes => {
                 superseded.iter().for_each(|old| stop_ended(app, old));
@@ -153,22 +153,34 @@ async fn write_start(app: &App, push: &Push, run: Run, decided: Option<Decided>)
     }
 }
 
-/// The older runs of the ref as they are once this push has taken their place.
-async fn supersede(app: &App, push: &Push, run: &Run) -> Result<Vec<Run>, StoreError> {
-    if run.plan.concurrency != router::pipeline::Concurrency::Latest {
+/// Gives a new run its place on the ref: the older runs as they are once this push has taken theirs, or none when a newer push
+/// was told of first.
+async fn take_place(app: &App, push: &Push, run: &mut Run) -> Result<Vec<Run>, StoreError> {
+    let is_latest = run.plan.concurrency == router::pipeline::Concurrency::Latest;
+    if !is_latest || app.store.run(&run.id).await?.is_some() {
         return Ok(Vec::new());
     }
-    let filter = RunFilter::LiveOnRef(push.repository.clone(), push.git_ref.clone());
+    let live = app.store.runs(RunFilter::LiveOnRef(push.repository.clone(), push.git_ref.clone())).await?;
     let now = app.clock.now();
-    let stop = RunEvent::StopAsked { stop: Stop::SupersededBy(push.commit.clone()) };
+    let stop = |commit: &CommitId| RunEvent::StopAsked { stop: Stop::SupersededBy(commit.clone()) };
+    if let Some(newer) = live.iter().find(|other| overtook(other, push)) {
+        run.apply(&stop(&newer.key.commit), now);
+        return Ok(Vec::new());
+    }
     let mut moved = Vec::new();
-    for mut old in app.store.runs(filter).await? {
+    for mut old in live {
         let same_push = old.key.commit == push.commit && old.key.before == push.before;
-        if !same_push && old.apply(&stop, now) == Applied::Moved {
+        if !same_push && old.apply(&stop(&push.commit), now) == Applied::Moved {
             moved.push(old);
         }
     }
     Ok(moved)
+}
+
+/// The run's push began where this push ended, and this one did not come back from there: forges do not keep the order, and
+/// people send old deliveries again.
+fn overtook(run: &Run, push: &Push) -> bool {
+    run.key.before.as_ref() == Some(&push.commit) && push.before.as_ref() != Some(&run.key.commit) && !push.forced
 }
 
 /// The commit a push is about.

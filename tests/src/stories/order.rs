@@ -58,6 +58,23 @@ async fn a_superseded_run_ends_on_gitlab() {
 }
 
 #[tokio::test]
+async fn a_push_that_is_told_late_does_not_take_the_place_of_a_newer_one() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    shop.push("feature/a", |work| work.write("src/a.rs", "fn first() {}\n"));
+    let older = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    let newer = slow(&shop, &house, "feature/a", "newer");
+    house.deliver(&newer).await;
+    at_work(&house, "newer").await;
+    house.deliver(&older).await;
+    let run = house.run(&older.commit, RunState::Superseded).await;
+    assert_eq!(run.because, format!("superseded by {}", newer.commit.short()));
+    let_go(&house, "newer");
+    house.run(&newer.commit, RunState::Succeeded).await;
+    house.close().await;
+}
+
+#[tokio::test]
 async fn with_queue_the_newer_push_waits_its_turn() {
     let house = House::open().await;
     let shop = house.shop(ForgeKind::Github);
