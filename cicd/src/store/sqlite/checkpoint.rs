@@ -7,6 +7,7 @@
 //!   making a file longer, so the file is never cut.
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
@@ -17,19 +18,29 @@ const STEP_PAGES: i64 = 8 * 1024;
 /// A log that readers kept from starting again until it was this long makes them wait.
 const LOG_MAX_PAGES: i64 = 64 * 1024;
 
-/// What the writer knows of the log.
+/// What the writer knows of the log. Dropped, it waits for the thread: whoever has let go of the folder has closed the database.
 pub(super) struct Checkpoints {
-    ask: SyncSender<()>,
+    ask: Option<SyncSender<()>>,
     bulk_moved: Receiver<()>,
     asked: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.ask = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
 }
 
 impl Checkpoints {
-    /// Starts the thread; it ends when this value is dropped.
+    /// Starts the thread.
     pub(super) fn spawn(connection: Connection) -> Result<Self, StoreError> {
         let (ask, asked) = sync_channel::<()>(1);
         let (moved, bulk_moved) = sync_channel(1);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || {
                 while asked.recv().is_ok() {
@@ -40,7 +51,7 @@ impl Checkpoints {
                 }
             })
             .map_err(|error| StoreError::Unavailable(format!("cannot start the checkpoints: {error}")))?;
-        Ok(Self { ask, bulk_moved, asked: false })
+        Ok(Self { ask: Some(ask), bulk_moved, asked: false, thread: Some(thread) })
     }
 
     /// Looks after the log between two batches of the writer, whose connection this is.
@@ -53,7 +64,7 @@ impl Checkpoints {
             let how = if pages(writer) < LOG_MAX_PAGES { "PASSIVE" } else { "RESTART" };
             checkpoint(writer, how);
         } else if pages(writer) >= STEP_PAGES {
-            self.asked = self.ask.try_send(()).is_ok();
+            self.asked = self.ask.as_ref().is_some_and(|ask| ask.try_send(()).is_ok());
         }
     }
 }
