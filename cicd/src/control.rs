@@ -1,8 +1,8 @@
 //! What people may ask of a run: yes or no at its gate, stop, again, start what was only offered.
 
 use router::event::Event;
-use router::id::{DeliveryId, EnvironmentName, RunId};
-use router::rules::Verdict;
+use router::id::{DeliveryId, EnvironmentName, RouteName, RunId};
+use router::rules::{Decision, Verdict};
 use router::run::{GateState, Person, Run, RunEvent, Stop};
 
 use crate::app::App;
@@ -80,7 +80,8 @@ pub async fn cancel(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
     moved(observe(app, id, &RunEvent::StopAsked { stop: Stop::By(by) }).await?)
 }
 
-/// Starts the next attempt at a run that has ended, however it did.
+/// Starts the next attempt at a run that has ended, however it did, as the rules that are in force now decide its push: a gate that
+/// was tightened since is not passed by the old plan.
 ///
 /// # Errors
 /// [`Refusal`], in words for that person.
@@ -89,7 +90,11 @@ pub async fn retry(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
     if !run.state.is_terminal() {
         return Err(Refusal::NotNow(format!("it is not over: {}", run.because)));
     }
-    let next = run.again(app.clock.now());
+    let gone = || Refusal::NotNow("the delivery that asked for it is not kept any more; push again".to_owned());
+    let record = app.store.delivery(run.deliveries.first().ok_or_else(gone)?).await?.ok_or_else(gone)?;
+    let decision = app.rules.current().decide(&record.delivered.event);
+    let next = decision.chain_from(&run.key.route).and_then(|chain| run.again(&decision.rules, chain, app.clock.now()));
+    let next = next.ok_or_else(|| no_longer(&run.key.route, &decision))?;
     if app.store.run(&next.id).await?.is_some() {
         return Err(Refusal::NotNow(format!("attempt {} exists already: run {}", next.key.attempt, next.id)));
     }
@@ -111,15 +116,21 @@ pub async fn retry(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
 /// [`Refusal`], in words for that person.
 pub async fn start_offered(app: &App, id: &DeliveryId, by: Person) -> Result<Run, Refusal> {
     let record = app.store.delivery(id).await?.ok_or(Refusal::NotFound("no such delivery"))?;
-    let (Event::Push(push), Some(decision)) = (&record.delivered.event, &record.decision) else {
-        return Err(Refusal::NotNow("this delivery offers no start".to_owned()));
+    let offers_none = || Refusal::NotNow("this delivery offers no start".to_owned());
+    let (Event::Push(push), Some(offered)) = (&record.delivered.event, &record.decision) else {
+        return Err(offers_none());
     };
-    if !matches!(decision.verdict, Verdict::Start { manual: true, .. }) {
-        return Err(Refusal::NotNow("this delivery offers no start".to_owned()));
-    }
+    let Verdict::Start { route, manual: true, .. } = &offered.verdict else { return Err(offers_none()) };
+    let decision = app.rules.current().decide(&record.delivered.event);
+    let chain = decision.chain_from(route).ok_or_else(|| no_longer(route, &decision))?;
     tracing::info!(delivery.id = %id, %by, "start by hand");
-    let run = dispatch::start_offered(app, id, push, decision).await?;
-    run.ok_or_else(|| Refusal::NotNow("this delivery offers no start".to_owned()))
+    dispatch::start_offered(app, id, push, &decision.rules, chain).await?.ok_or_else(offers_none)
+}
+
+/// The rules have changed since.
+fn no_longer(route: &RouteName, decision: &Decision) -> Refusal {
+    let because = decision.because.join(", ");
+    Refusal::NotNow(format!("the rules in force now do not send this push to {route}: {because}"))
 }
 
 async fn find(app: &App, id: &RunId) -> Result<Run, Refusal> {

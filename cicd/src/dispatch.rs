@@ -63,10 +63,10 @@ pub async fn start_offered(
     app: &App,
     delivery: &DeliveryId,
     push: &Push,
-    decision: &Decision,
+    rules: &str,
+    chain: &[Planned],
 ) -> Result<Option<Run>, StoreError> {
-    let Verdict::Start { chain, .. } = &decision.verdict else { return Ok(None) };
-    let Some(run) = Run::new(push, delivery, &decision.rules, chain, app.clock.now()) else { return Ok(None) };
+    let Some(run) = Run::new(push, delivery, rules, chain, app.clock.now()) else { return Ok(None) };
     write_start(app, push, run.clone(), None).await?;
     app.store.run(&run.id).await
 }

@@ -225,6 +225,15 @@ pub enum Verdict {
     Refused,
 }
 
+impl Decision {
+    /// The part of its chain that begins with a route; none when the route is not in it.
+    pub fn chain_from(&self, route: &RouteName) -> Option<&[Planned]> {
+        let Verdict::Start { chain, .. } = &self.verdict else { return None };
+        let at = chain.iter().position(|planned| planned.route == *route)?;
+        Some(&chain[at..])
+    }
+}
+
 impl Verdict {
     /// Its word on a receipt: `start`, `ignore`, `nothing`, `refused`.
     pub fn word(&self) -> &'static str {

@@ -46,7 +46,7 @@ use travel::Journey;
 pub struct LocalConfig {
     /// Where mirrors, work folders and artifacts are.
     pub data: PathBuf,
-    /// The rule file's folder: central buildspecs and relative `clone` paths start there.
+    /// The rule file's folder: central buildspecs stand there.
     pub rules_folder: PathBuf,
     /// How many steps are at work at the same time.
     pub slots: usize,

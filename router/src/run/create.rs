@@ -61,14 +61,14 @@ impl Run {
             return None;
         }
         let key = RunKey { route: first.route.clone(), attempt: 1, ..self.key.clone() };
-        Some(Self { ..self.like(key, first, then, now) })
+        Some(self.like(key, first, then, now))
     }
 
-    /// The next attempt at the same work, from its beginning.
-    pub fn again(&self, now: Timestamp) -> Self {
+    /// The next attempt for the same push, as it is decided now: the chain begins with this run's route.
+    pub fn again(&self, rules: &str, chain: &[Planned], now: Timestamp) -> Option<Self> {
+        let (first, then) = chain.split_first().filter(|(first, _)| first.route == self.key.route)?;
         let key = RunKey { attempt: self.key.attempt + 1, ..self.key.clone() };
-        let planned = Planned { route: self.key.route.clone(), plan: self.plan.clone() };
-        self.like(key, &planned, &self.then, now)
+        Some(Self { rules: rules.to_owned(), ..self.like(key, first, then, now) })
     }
 
     /// A fresh run for the same push as this one.

@@ -66,7 +66,7 @@ fn a_failure_is_told_with_its_time() {
 fn a_new_attempt_takes_the_old_ones_place() {
     let mut first = run(&[planned("main", &["lint"], &[])]);
     first.apply(&ended("lint", Outcome::Failed("exit status 1".to_owned())), at(1));
-    let second = first.again(at(2));
+    let second = first.again("sha256:0", &[planned("main", &["lint"], &[])], at(2)).unwrap();
     assert_eq!(
         shown(&[first, second]),
         ["pointsman/application/lint Pending not begun", "pointsman Pending main: queued"]

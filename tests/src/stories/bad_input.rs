@@ -20,6 +20,7 @@ async fn what_is_not_proved_is_not_kept() {
         ("empty", good.clone().with("x-hub-signature-256", "")),
         ("upper case", good.clone().with("x-hub-signature-256", &signature.to_uppercase())),
         ("other body", good.clone().forged("{}")),
+        ("doubled", good.clone().and("x-hub-signature-256", &signature)),
     ];
     for (what, delivery) in bad {
         assert_eq!(house.send(&delivery).await.0, StatusCode::UNAUTHORIZED, "{what}");

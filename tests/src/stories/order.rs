@@ -142,6 +142,22 @@ async fn a_cancelled_run_ends_and_can_be_run_again() {
         house.shown(ForgeKind::Github, &pushed.commit).contains(&"pointsman error feature: stopped by lee".to_owned())
     );
 
+    let rules = house.read_rules();
+    house.write_rules(&rules.replace("name: feature,", "name: renamed,"));
+    house
+        .until("the new rules are seen", async || {
+            house.app.rules.current().routes().any(|(name, _)| name.as_str() == "renamed")
+        })
+        .await;
+    let refused = cicd::control::retry(&house.app, &run.id, by.clone()).await.unwrap_err().to_string();
+    assert!(refused.starts_with("the rules in force now do not send this push to feature"), "{refused}");
+    house.write_rules(&rules);
+    house
+        .until("the old rules are back", async || {
+            house.app.rules.current().routes().any(|(name, _)| name.as_str() == "feature")
+        })
+        .await;
+
     let_go(&house, "slow");
     let again = cicd::control::retry(&house.app, &run.id, by).await.unwrap();
     assert_eq!(again.key.attempt, 2);

@@ -40,16 +40,15 @@ async fn a_command_that_yaml_reads_as_a_map_is_named_with_its_line() {
 async fn a_commit_that_has_vanished_ends_the_run() {
     let house = House::open().await;
     let shop = house.shop(ForgeKind::Github);
-    let pushed = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
-    house.world.hub.lose("acme/shop");
-    house.deliver(&pushed).await;
-    house
-        .until("the run failed", async || {
-            house.runs(&pushed.commit).await.last().is_some_and(|run| run.state == RunState::Failed)
-        })
-        .await;
-    let run = house.runs(&pushed.commit).await.pop().unwrap();
-    assert!(run.because.contains("commit") || run.because.contains("repository"), "{}", run.because);
+    let first = shop.tip("main").unwrap();
+    let gone = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    // Pushed away before anybody fetched it, and swept up by the forge.
+    shop.force_push("feature/a", &first, |work| work.write("src/c.rs", "fn c() {}\n"));
+    shop.collect_garbage();
+    house.deliver(&gone).await;
+    let run = house.run(&gone.commit, RunState::Failed).await;
+    assert_eq!(run.because, format!("commit {} is gone from the repository", gone.commit.short()));
+    house.close().await;
 }
 
 #[tokio::test]

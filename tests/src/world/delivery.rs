@@ -120,6 +120,13 @@ impl Delivery {
         self
     }
 
+    /// The same with one more header, beside one of its name if there is.
+    #[must_use]
+    pub fn and(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The same without a header.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

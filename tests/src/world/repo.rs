@@ -66,6 +66,11 @@ impl Repo {
         git::commit_of(&self.bare, name).map(|id| CommitId::new(id).expect("git prints commits"))
     }
 
+    /// Forgets the commits that no branch or tag leads to.
+    pub fn collect_garbage(&self) {
+        git::run(git::command(&self.bare).args(["prune", "--expire=now"]));
+    }
+
     /// Makes one commit on a branch and pushes it. A branch that is not there yet starts where `main` is.
     pub fn push(&self, branch: &str, edit: impl FnOnce(Work) -> Work) -> Pushed {
         self.push_all(branch, [edit(Work::default())])

@@ -33,16 +33,12 @@ impl Workshop {
         Ok(self.mirrors.check_out(repository, &run.key.commit, folder).await?)
     }
 
-    /// Where the rule file says, else where the forge says. A path is relative to the rule file.
+    /// Where the rule file says, else where the forge says.
     fn fetch_from(&self, run: &Run) -> Option<CloneFrom> {
-        let Some(address) = &run.plan.clone else { return (self.clone)(&run.key.repository) };
-        let before_slash = address.split('/').next().unwrap_or("");
-        let url = if before_slash.contains(':') {
-            address.clone()
-        } else {
-            self.config.rules_folder.join(address).display().to_string()
-        };
-        Some(CloneFrom { url, authorization: None })
+        match &run.plan.clone {
+            Some(url) => Some(CloneFrom { url: url.clone(), authorization: None }),
+            None => (self.clone)(&run.key.repository),
+        }
     }
 
     /// Reads the buildspec of a step, wherever it comes from.

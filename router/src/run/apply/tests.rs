@@ -169,7 +169,9 @@ fn a_chain_goes_on_only_after_success() {
     assert_eq!((second.key.route.as_str(), second.state), ("main", RunState::Queued));
     assert_ne!(second.id, first.id);
     assert!(second.then.is_empty());
-    assert_eq!(first.again(at(3)).key.attempt, 2);
+    let again = first.again("sha256:1", &chain, at(3)).unwrap();
+    assert_eq!((again.key.attempt, again.rules.as_str(), again.state), (2, "sha256:1", RunState::Queued));
+    assert!(first.again("sha256:1", &chain[1..], at(3)).is_none(), "another route's chain");
 }
 
 fn any_event() -> impl Strategy<Value = RunEvent> {
