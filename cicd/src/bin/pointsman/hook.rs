@@ -16,7 +16,7 @@ use router::verify::sign;
 use serde_json::json;
 
 use crate::client::block_on;
-use crate::terminal::say;
+use crate::terminal::{complain, say};
 
 /// A repository on this machine and the service that shall know.
 #[derive(clap::Args)]
@@ -47,12 +47,21 @@ const TRIES: u32 = 3;
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let secret = read_secret(&args.secret_file)?;
     let lines = std::io::stdin().lock().lines().collect::<Result<Vec<_>, _>>()?;
-    block_on(async {
-        for line in &lines {
-            tell(args, &secret, line).await?;
+    let told = block_on(async { Ok(tell_all(args, &secret, &lines).await) })?;
+    Ok(if told == lines.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tells of each ref and complains of those that could not be told: one that the service does not take keeps no other from being
+/// told. Returns how many were.
+async fn tell_all(args: &Args, secret: &Secret, lines: &[String]) -> usize {
+    let mut told = 0;
+    for line in lines {
+        match tell(args, secret, line).await {
+            Ok(()) => told += 1,
+            Err(trouble) => complain(&trouble),
         }
-        Ok(ExitCode::SUCCESS)
-    })
+    }
+    told
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<Secret> {
@@ -99,7 +108,10 @@ async fn post(args: &Args, secret: &Secret, id: &str, body: Vec<u8>) -> anyhow::
         match request.send().await {
             Ok(answer) if answer.status().is_success() => return Ok(answer.json().await?),
             Ok(answer) if tries == TRIES || !answer.status().is_server_error() => {
-                bail!("{} answered {}; this push is not known there", args.server, answer.status());
+                let status = answer.status();
+                let said: serde_json::Value = answer.json().await.unwrap_or_default();
+                let words = said["error"].as_str().map(|words| format!(": {words}")).unwrap_or_default();
+                bail!("{} answered {status}{words}; this push is not known there", args.server);
             }
             Err(trouble) if tries == TRIES => {
                 return Err(trouble.without_url())
@@ -112,4 +124,46 @@ async fn post(args: &Args, secret: &Secret, id: &str, body: Vec<u8>) -> anyhow::
 
 fn short(git_ref: &str) -> &str {
     git_ref.strip_prefix("refs/heads/").or_else(|| git_ref.strip_prefix("refs/tags/")).unwrap_or(git_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use axum::{Json, Router};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A service that keeps which refs it was told, and refuses the first.
+    async fn refuses_the_first(told: Arc<Mutex<Vec<String>>>) -> String {
+        let take = move |Json(body): Json<Value>| async move {
+            let mut told = told.lock().expect("no test panics while it holds this");
+            told.push(body["ref"].as_str().unwrap_or_default().to_owned());
+            let status = if told.len() == 1 { StatusCode::BAD_REQUEST } else { StatusCode::ACCEPTED };
+            (status, Json(json!({"error": "not this one"})))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/webhooks/local", post(take))).await });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_ref_that_is_refused_keeps_no_other_from_being_told() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let args = Args {
+            repository: RepoPath::new("shop").expect("a path"),
+            server: refuses_the_first(Arc::clone(&told)).await,
+            forge: "local".into(),
+            secret_file: PathBuf::new(),
+            actor: "dana".into(),
+        };
+        let gone = "0".repeat(40);
+        let lines = ["refs/heads/a", "refs/heads/b"].map(|name| format!("{} {gone} {name}", "1".repeat(40)));
+        assert_eq!(tell_all(&args, &Secret::new("secret"), &lines).await, 1);
+        assert_eq!(*told.lock().unwrap(), ["refs/heads/a", "refs/heads/b"]);
+    }
 }
