@@ -66,8 +66,12 @@ impl Server {
         let status = answer.status();
         let said: Value = answer.json().await.unwrap_or_default();
         match said["error"].as_str() {
+            // The service tells of headers; whoever types commands needs other words.
+            _ if status == StatusCode::UNAUTHORIZED && self.token.is_some() => {
+                bail!("the service does not know this token")
+            }
+            _ if status == StatusCode::UNAUTHORIZED => bail!("the service asks for a token: set POINTSMAN_TOKEN"),
             Some(words) => bail!("{words}"),
-            None if status == StatusCode::UNAUTHORIZED => bail!("the service asks for a token: set POINTSMAN_TOKEN"),
             None => bail!("the service answered {status}"),
         }
     }
