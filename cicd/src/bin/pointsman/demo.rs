@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use cicd::app::App;
 use cicd::clock::SystemClock;
 use cicd::config::{ForgeSettings, Settings};
@@ -99,27 +99,38 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
-    let settings = stage.settings(args)?;
-    let service = match Service::open(&settings, Arc::new(SystemClock), &stop).await {
-        Err(trouble) if cicd::service::is_port_taken(&trouble) => {
-            let any = std::net::SocketAddr::new(settings.listen.ip(), 0);
-            Service::open(&Settings { listen: any, ..settings }, Arc::new(SystemClock), &stop).await?
-        }
-        opened => opened?,
-    };
+    let service = open(stage.settings(args)?, &stop).await?;
     let app = Arc::clone(&service.app);
     let serving = tokio::spawn(service.run());
     greet(&app, stage, args.once);
 
-    let show = tokio::spawn(show::show(Arc::clone(&app), args.logs, args.once, stop.clone()));
-    let ended = tokio::select! {
-        ended = perform(args, stage, &app) => ended,
-        asked = asked_to_end() => asked.map(|()| ExitCode::SUCCESS).map_err(Into::into),
+    let enough = CancellationToken::new();
+    let show = tokio::spawn(show::show(Arc::clone(&app), args.logs, args.once, enough.clone()));
+    let performed = tokio::select! {
+        performed = perform(args, stage, &app) => performed.map(Some),
+        asked = asked_to_end() => asked.map(|()| None).map_err(Into::into),
+    };
+    enough.cancel();
+    show.await?;
+    let ended = match performed {
+        Ok(Some(pushed)) => conclude(&app, stage, &pushed).await,
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Err(trouble) => Err(trouble),
     };
     stop.cancel();
-    show.await?;
     serving.await??;
     ended
+}
+
+/// At the address that was asked for, or at any other port when another process has it.
+async fn open(settings: Settings, stop: &CancellationToken) -> anyhow::Result<Service> {
+    match Service::open(&settings, Arc::new(SystemClock), stop).await {
+        Err(trouble) if cicd::service::is_port_taken(&trouble) => {
+            let listen = std::net::SocketAddr::new(settings.listen.ip(), 0);
+            Service::open(&Settings { listen, ..settings }, Arc::new(SystemClock), stop).await
+        }
+        opened => opened,
+    }
 }
 
 fn greet(app: &App, stage: &Stage, once: bool) {
@@ -133,7 +144,8 @@ fn greet(app: &App, stage: &Stage, once: bool) {
     say("");
 }
 
-async fn perform(args: &Args, stage: &Stage, app: &App) -> anyhow::Result<ExitCode> {
+/// Pushes, and with `--once` waits until every run is final; otherwise people open the gates until they have seen enough.
+async fn perform(args: &Args, stage: &Stage, app: &App) -> anyhow::Result<Vec<story::Pushed>> {
     let repository = repository::make(stage, &app.base_url).await?;
     let pushed = story::push_all(&repository).await?;
     if !args.once {
@@ -141,8 +153,12 @@ async fn perform(args: &Args, stage: &Stage, app: &App) -> anyhow::Result<ExitCo
     }
     tokio::time::timeout(ONCE_WITHIN, ending::everything_final(app, &pushed))
         .await
-        .map_err(|_| anyhow::anyhow!("not every run was final after {} s", ONCE_WITHIN.as_secs()))??;
-    if ending::tell(app, &pushed, &stage.path("environments")).await? {
+        .map_err(|_| anyhow!("not every run was final after {} s", ONCE_WITHIN.as_secs()))??;
+    Ok(pushed)
+}
+
+async fn conclude(app: &App, stage: &Stage, pushed: &[story::Pushed]) -> anyhow::Result<ExitCode> {
+    if ending::tell(app, pushed, &stage.path("environments")).await? {
         return Ok(ExitCode::SUCCESS);
     }
     bail!("the pushes did not go where the demo's rule file says")
