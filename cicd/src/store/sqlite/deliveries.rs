@@ -1,6 +1,7 @@
 //! What came, and what was decided about it.
 
 use jiff::Timestamp;
+use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use router::event::{Delivered, Event};
 use router::id::{DeliveryId, ForgeName};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
@@ -15,7 +16,7 @@ pub(super) struct NewDelivery {
     received_at: Timestamp,
     headers: String,
     delivered: String,
-    body: bytes::Bytes,
+    body: Vec<u8>,
 }
 
 impl NewDelivery {
@@ -26,7 +27,7 @@ impl NewDelivery {
             received_at: delivery.received_at,
             headers: serde_json::to_string(&delivery.headers)?,
             delivered: serde_json::to_string(&delivery.delivered)?,
-            body: delivery.body.clone(),
+            body: compress_prepend_size(&delivery.body),
         })
     }
 
@@ -38,7 +39,7 @@ impl NewDelivery {
                 "INSERT INTO deliveries (forge, id, received_at, headers, delivered, body) VALUES (?, ?, ?, ?, ?, ?) \
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![forge, id, nanoseconds(self.received_at), self.headers, self.delivered, &self.body[..]])?;
+            .execute(params![forge, id, nanoseconds(self.received_at), self.headers, self.delivered, self.body])?;
         if added > 0 {
             return Ok(Remembered::New);
         }
@@ -94,10 +95,14 @@ pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Vec<Deli
             received_at: time(row.get(1)?),
             headers: serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
             delivered: serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
-            body: row.get::<_, Vec<u8>>(4)?.into(),
+            body: unpacked(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?.into(),
         });
     }
     Ok(found)
+}
+
+fn unpacked(body: &[u8]) -> Result<Vec<u8>, StoreError> {
+    decompress_size_prepended(body).map_err(|error| StoreError::Corrupt(format!("a body cannot be unpacked: {error}")))
 }
 
 /// By its id; of two forges that use the same one, the newer delivery.

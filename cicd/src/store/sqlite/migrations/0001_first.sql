@@ -1,7 +1,7 @@
 -- What came, what was decided, what runs, what is owed. Times are nanoseconds since 1970, repositories are
 -- `kind:forge:path`, refs are full refs, JSON is text.
 
--- A row is written once. Its body stands last, so that reading the other columns does not touch it, and what is
+-- A row is written once. Its body is one LZ4 block behind its length (four bytes, little end first) and stands last, so that reading the other columns does not touch it, and what is
 -- decided about it stands in a table of its own, so that deciding does not rewrite it.
 CREATE TABLE deliveries (
     seq         INTEGER PRIMARY KEY,
