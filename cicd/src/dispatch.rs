@@ -4,22 +4,26 @@
 //! * The same push, however often it is delivered, is the same run: see [`router::run::RunKey::id`].
 //! * Whatever the new run supersedes is stopped in the same write.
 
-use futures::future::join_all;
+use std::time::Duration;
+
 use futures::stream::{self, StreamExt};
 use router::event::{ChangedFiles, Delivered, Event, Push};
-use router::id::{CommitId, DeliveryId};
+use router::id::{CommitId, DeliveryId, ForgeName};
 use router::rules::{Decision, Planned, Verdict};
 use router::run::{Applied, Run, RunEvent, Stop};
 
 use crate::app::App;
 use crate::change;
 use crate::observe::stop_ended;
-use crate::store::{Change, Commit, Committed, Decided, Delivery, RunFilter, StoreError};
+use crate::store::{Change, Commit, Committed, Decided, RunFilter, StoreError, Undecided};
 
 /// How many deliveries are taken from the store at once.
 const BATCH: usize = 256;
 /// How many deliveries' changed files are asked for at the same time.
 const ASKED_AT_ONCE: usize = 8;
+/// How long deliveries gather before the next ones are decided. A sender waits for an answer and a decision does not, so
+/// while many send, most of the processor's time is theirs.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Decides everything that waits. Returns how many that were.
 ///
@@ -33,25 +37,24 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
             return Ok(decided);
         }
         decided += waiting.len();
-        let mut quiet = Vec::new();
+        // Where nothing starts, the order is of no account: one write serves them all.
+        let mut quiet = Change::default();
         // A forge may take its time to say what changed: several are asked at once, and taken in the order of their deliveries.
         let mut decisions = stream::iter(waiting)
-            .map(async |delivery| {
-                let (delivered, decision) = decide(app, &delivery).await;
-                (delivery, delivered, decision)
+            .map(async |Undecided { forge, mut delivered }| {
+                let decision = decide(app, &mut delivered).await;
+                (forge, delivered, decision)
             })
             .buffered(ASKED_AT_ONCE);
-        while let Some((delivery, delivered, decision)) = decisions.next().await {
+        while let Some((forge, delivered, decision)) = decisions.next().await {
             match starts(&decision) {
-                Some(_) => begin(app, &delivery, delivered, decision).await?,
-                // Nothing starts, so the order among these is of no account: one flush serves them all.
-                None => quiet.push(app.store.commit(settle_only(&delivery, delivered, decision))),
+                Some(_) => begin(app, forge, delivered, decision).await?,
+                None => settle_only(&mut quiet, forge, delivered, decision),
             }
         }
-        for committed in join_all(quiet).await {
-            committed?;
-        }
+        app.store.commit(quiet).await?;
         app.wake.report.notify_one();
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -67,25 +70,24 @@ pub async fn start_offered(
     chain: &[Planned],
 ) -> Result<Option<Run>, StoreError> {
     let Some(run) = Run::new(push, delivery, rules, chain, app.clock.now()) else { return Ok(None) };
-    write_start(app, push, run.clone(), None).await?;
+    write_start(app, push, run.clone(), Vec::new()).await?;
     app.store.run(&run.id).await
 }
 
-async fn decide(app: &App, delivery: &Delivery) -> (Delivered, Decision) {
+async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     let rules = app.rules.current();
-    let mut delivered = delivery.delivered.clone();
     if let Event::Push(push) = &mut delivered.event {
         look_up_files(app, &rules, push).await;
     }
     let decision = rules.decide(&delivered.event);
-    tracing::info!(
+    tracing::debug!(
         delivery.id = %delivered.id,
         repo.name = delivered.event.repository().map(ToString::to_string),
         verdict = decision.verdict.word(),
         because = decision.because.join(", "),
         "decided"
     );
-    (delivered, decision)
+    decision
 }
 
 /// Asks the forge for the changed files when the event could not say and a route wants to know. They may stay unknown.
@@ -111,28 +113,28 @@ fn starts(decision: &Decision) -> Option<&[Planned]> {
     }
 }
 
-fn settle_only(delivery: &Delivery, delivered: Delivered, decision: Decision) -> Change {
-    let owed = match (&delivered.event, &decision.verdict) {
-        (_, Verdict::Refused) => Vec::new(),
-        (Event::Push(push), _) => vec![commit_of(push)],
-        _ => Vec::new(),
-    };
-    let decided = Decided { forge: delivery.forge.clone(), delivered, decision, runs: Vec::new() };
-    Change { decided: Some(decided), owed, ..Change::default() }
+fn settle_only(change: &mut Change, forge: ForgeName, delivered: Delivered, decision: Decision) {
+    if let (Event::Push(push), false) = (&delivered.event, matches!(decision.verdict, Verdict::Refused)) {
+        let commit = commit_of(push);
+        if !change.owed.contains(&commit) {
+            change.owed.push(commit);
+        }
+    }
+    change.decided.push(Decided { forge, delivered, decision, runs: Vec::new() });
 }
 
-async fn begin(app: &App, delivery: &Delivery, delivered: Delivered, decision: Decision) -> Result<(), StoreError> {
+async fn begin(app: &App, forge: ForgeName, delivered: Delivered, decision: Decision) -> Result<(), StoreError> {
     let (Event::Push(push), Some(chain)) = (&delivered.event, starts(&decision)) else { return Ok(()) };
     let push = push.clone();
     let run = Run::new(&push, &delivered.id, &decision.rules, chain, app.clock.now());
     let Some(run) = run else { return Ok(()) };
+    tracing::info!(run.id = %run.id, delivery.id = %delivered.id, repo.name = %push.repository, "a run starts");
     let runs = vec![run.id.clone()];
-    let decided = Decided { forge: delivery.forge.clone(), delivered, decision, runs };
-    write_start(app, &push, run, Some(decided)).await
+    write_start(app, &push, run, vec![Decided { forge, delivered, decision, runs }]).await
 }
 
 /// Writes a new run with all that its start means, again and again until nobody wrote in between.
-async fn write_start(app: &App, push: &Push, run: Run, decided: Option<Decided>) -> Result<(), StoreError> {
+async fn write_start(app: &App, push: &Push, run: Run, decided: Vec<Decided>) -> Result<(), StoreError> {
     loop {
         let mut run = run.clone();
         let superseded = take_place(app, push, &mut run).await?;

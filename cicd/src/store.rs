@@ -1,7 +1,7 @@
 //! What is remembered.
 //!
 //! * [`Store::remember`] returns only when the delivery would survive a power cut.
-//! * [`Store::commit`] is one atomic write: runs, what they claim, what is owed to the forge, which delivery it settles.
+//! * [`Store::commit`] is one atomic write: runs, what they claim, what is owed to the forge, which deliveries it settles.
 //!   All of it holds or none.
 //! * Nothing is scanned on the way of a push: every read here has an index behind it.
 
@@ -28,6 +28,15 @@ pub struct Delivery {
     pub headers: Vec<(String, String)>,
     /// The raw body.
     pub body: bytes::Bytes,
+}
+
+/// A delivery that nothing has been decided about: what it says, without the body that said it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undecided {
+    /// The forge that sent it.
+    pub forge: ForgeName,
+    /// What it says, with its id.
+    pub delivered: Delivered,
 }
 
 /// A delivery with what was decided about it.
@@ -59,8 +68,8 @@ pub enum Remembered {
 /// One atomic write. Its parts are done in this order: runs, releases, claims, owed, decided.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// The delivery that is decided by this write.
-    pub decided: Option<Decided>,
+    /// The deliveries that are decided by this write.
+    pub decided: Vec<Decided>,
     /// Runs to write. A run of version 0 is new, and when its id exists already nothing is written for it (the same push
     /// came twice) except that its deliveries are added to the existing run, and the rest of the change holds; any other
     /// must have the version that was read. Each is saved with its version counted one up, and so is an existing run that
@@ -180,7 +189,10 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, change: Change) -> Result<Committed, StoreError>;
 
     /// Deliveries that nothing has been decided about, oldest first.
-    async fn undecided(&self, most: usize) -> Result<Vec<Delivery>, StoreError>;
+    async fn undecided(&self, most: usize) -> Result<Vec<Undecided>, StoreError>;
+
+    /// One delivery as it came, by its id, whatever its forge; the newest when several forges used it.
+    async fn original(&self, id: &DeliveryId) -> Result<Option<Delivery>, StoreError>;
 
     /// One delivery by its id, whatever its forge; the newest when several forges used it.
     async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;

@@ -21,6 +21,7 @@ use self::readers::Readers;
 use self::writer::{Writer, whole};
 use super::{
     Change, Commit, Committed, Delivery, DeliveryRecord, Owed, Remembered, RunFilter, Settled, Store, StoreError,
+    Undecided,
 };
 use crate::clock::Clock;
 
@@ -71,7 +72,7 @@ fn connect(folder: &Folder) -> Result<Connection, StoreError> {
     let connection = Connection::open(folder.database())?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Only a new database takes it. A webhook's body then fills one page beside its row, not three.
+    // Only a new database takes it. A small push then stands in one page, with its body.
     connection.pragma_update(None, "page_size", 8192)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -102,8 +103,13 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn undecided(&self, most: usize) -> Result<Vec<Delivery>, StoreError> {
+    async fn undecided(&self, most: usize) -> Result<Vec<Undecided>, StoreError> {
         self.readers.ask(move |connection| deliveries::undecided(connection, most)).await
+    }
+
+    async fn original(&self, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let id = id.clone();
+        self.readers.ask(move |connection| deliveries::original(connection, &id)).await
     }
 
     async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {

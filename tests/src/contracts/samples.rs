@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cicd::store::{Change, Claim, Commit, Decided, Delivery};
+use cicd::store::{Change, Claim, Commit, Decided, Delivery, Undecided};
 use jiff::Timestamp;
 use router::event::{About, ChangedFiles, Delivered, Event, Push};
 use router::id::{
@@ -62,6 +62,11 @@ pub(crate) fn delivery(n: u32) -> Delivery {
     }
 }
 
+/// A delivery as it waits to be decided.
+pub(crate) fn undecided(delivery: Delivery) -> Undecided {
+    Undecided { forge: delivery.forge, delivered: delivery.delivered }
+}
+
 pub(crate) fn ping(n: u32) -> Delivery {
     let about = About { what: "ping".to_owned(), repository: None, actor: String::new() };
     let mut ping = delivery(n);
@@ -111,7 +116,7 @@ pub(crate) fn decided(n: u32) -> Decided {
 
 /// What a dispatcher writes about delivery `n`.
 pub(crate) fn start(n: u32) -> Change {
-    Change { decided: Some(decided(n)), runs: vec![run(n)], owed: vec![commit(n)], ..Change::default() }
+    Change { decided: vec![decided(n)], runs: vec![run(n)], owed: vec![commit(n)], ..Change::default() }
 }
 
 pub(crate) fn prod(run: &Run) -> Claim {

@@ -78,7 +78,9 @@ async fn a_delivery_is_new_once_and_then_only_counted<S: Shelf>(bench: Bench<S>)
     let mut again = first.clone();
     again.body = bytes::Bytes::from_static(b"another body");
     assert_eq!(bench.store.remember(&again).await.unwrap(), Remembered::Seen);
-    assert_eq!(bench.store.undecided(10).await.unwrap(), [first]);
+    assert_eq!(bench.store.undecided(10).await.unwrap(), [samples::undecided(first.clone())]);
+    assert_eq!(bench.store.original(&samples::delivery_id(1)).await.unwrap(), Some(first));
+    assert_eq!(bench.store.original(&samples::delivery_id(2)).await.unwrap(), None);
     assert_eq!(bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap().times, 2);
 }
 
@@ -89,8 +91,8 @@ async fn two_forges_may_use_the_same_id<S: Shelf>(bench: Bench<S>) {
     assert_eq!(bench.store.remember(&other).await.unwrap(), Remembered::New);
     let found = bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap();
     assert_eq!(found.forge, other.forge);
-    bench.holds(Change { decided: Some(samples::decided(1)), ..Change::default() }).await;
-    assert_eq!(bench.store.undecided(10).await.unwrap(), [other]);
+    bench.holds(Change { decided: vec![samples::decided(1)], ..Change::default() }).await;
+    assert_eq!(bench.store.undecided(10).await.unwrap(), [samples::undecided(other)]);
 }
 
 async fn of_a_hundred_at_once_exactly_one_is_new<S: Shelf>(bench: Bench<S>) {
@@ -117,7 +119,7 @@ async fn everything_is_found_again_after_a_restart<S: Shelf>(bench: Bench<S>) {
     bench.store.settle(&debt, &told, Settled::Later(bench.now(), "no answer".to_owned())).await.unwrap();
 
     let bench = bench.reopen().await;
-    assert_eq!(bench.store.undecided(10).await.unwrap(), [samples::ping(2)]);
+    assert_eq!(bench.store.undecided(10).await.unwrap(), [samples::undecided(samples::ping(2))]);
     let record = bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap();
     assert_eq!(record.received_at, samples::noon());
     assert_eq!(record.delivered, samples::decided(1).delivered);
@@ -134,19 +136,24 @@ async fn undecided_deliveries_come_oldest_first<S: Shelf>(bench: Bench<S>) {
     for n in [5, 3, 4, 1, 2] {
         bench.store.remember(&samples::delivery(n)).await.unwrap();
     }
-    bench.holds(Change { decided: Some(samples::decided(4)), ..Change::default() }).await;
+    bench.holds(Change { decided: vec![samples::decided(4)], ..Change::default() }).await;
     let found = |most| {
         let store = Arc::clone(&bench.store);
         async move { store.undecided(most).await.unwrap().into_iter().map(|d| d.delivered.id).collect::<Vec<_>>() }
     };
     assert_eq!(found(10).await, [5, 3, 1, 2].map(samples::delivery_id));
     assert_eq!(found(2).await, [5, 3].map(samples::delivery_id));
+    let several = vec![samples::decided(5), samples::decided(1)];
+    bench.holds(Change { decided: several, ..Change::default() }).await;
+    assert_eq!(found(10).await, [3, 2].map(samples::delivery_id));
+    bench.holds(Change { decided: vec![samples::decided(3)], ..Change::default() }).await;
+    assert_eq!(found(10).await, [samples::delivery_id(2)]);
 }
 
 async fn a_ping_is_decided_too<S: Shelf>(bench: Bench<S>) {
     bench.store.remember(&samples::ping(1)).await.unwrap();
     let decided = cicd::store::Decided { delivered: samples::ping(1).delivered, runs: vec![], ..samples::decided(1) };
-    bench.holds(Change { decided: Some(decided), ..Change::default() }).await;
+    bench.holds(Change { decided: vec![decided], ..Change::default() }).await;
     assert!(bench.store.undecided(10).await.unwrap().is_empty());
     let record = bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap();
     assert_eq!((record.delivered, record.runs), (samples::ping(1).delivered, vec![]));
@@ -157,7 +164,7 @@ async fn a_newer_decision_replaces_the_older<S: Shelf>(bench: Bench<S>) {
     let mut again = samples::decided(1);
     again.decision.because = vec!["the rules have changed".to_owned()];
     again.runs = run_ids([1, 2]);
-    bench.holds(Change { decided: Some(again.clone()), ..Change::default() }).await;
+    bench.holds(Change { decided: vec![again.clone()], ..Change::default() }).await;
     let record = bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap();
     assert_eq!((record.decision, record.runs), (Some(again.decision), again.runs));
 }
@@ -167,6 +174,14 @@ async fn what_never_came_cannot_be_decided<S: Shelf>(bench: Bench<S>) {
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
     assert_eq!(bench.store.run(&samples::run(1).id).await.unwrap(), None, "nothing of the change may hold");
     assert!(bench.due().await.is_empty());
+    bench.store.remember(&samples::delivery(2)).await.unwrap();
+    let half = Change { decided: vec![samples::decided(2), samples::decided(1)], ..Change::default() };
+    assert!(bench.store.commit(half).await.is_err());
+    assert_eq!(
+        bench.store.undecided(10).await.unwrap().len(),
+        1,
+        "one that cannot be decided leaves the others waiting"
+    );
 }
 
 async fn deliveries_are_paged_newest_first<S: Shelf>(bench: Bench<S>) {
@@ -201,7 +216,7 @@ async fn the_decision_for_a_commit_is_the_newest<S: Shelf>(bench: Bench<S>) {
     assert_eq!(newest(samples::commit(1)).await, Some(samples::delivery_id(1)), "the newer is not decided yet");
     let mut decided = samples::decided(1);
     decided.delivered.id = samples::delivery_id(99);
-    bench.holds(Change { decided: Some(decided), ..Change::default() }).await;
+    bench.holds(Change { decided: vec![decided], ..Change::default() }).await;
     assert_eq!(newest(samples::commit(1)).await, Some(samples::delivery_id(99)));
     let tag = router::id::GitRef::Tag("main".to_owned());
     assert_eq!(newest(cicd::store::Commit { git_ref: tag, ..samples::commit(1) }).await, None);
@@ -257,7 +272,7 @@ async fn the_same_push_through_another_hook_joins_its_run<S: Shelf>(bench: Bench
     again.delivered.id = samples::delivery_id(99);
     bench.store.remember(&again).await.unwrap();
     let mut change = samples::start(1);
-    change.decided.as_mut().unwrap().delivered.id = samples::delivery_id(99);
+    change.decided[0].delivered.id = samples::delivery_id(99);
     change.runs[0].deliveries = vec![samples::delivery_id(99)];
     change.runs[0].state = RunState::Failed;
     bench.holds(change.clone()).await;

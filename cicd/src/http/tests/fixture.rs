@@ -183,7 +183,7 @@ impl World {
             rules: "sha256:00".to_owned(),
         };
         let decided = Decided { forge, delivered: delivered.clone(), decision, runs: vec![] };
-        self.app.store.commit(Change { decided: Some(decided), ..Change::default() }).await.unwrap();
+        self.app.store.commit(Change { decided: vec![decided], ..Change::default() }).await.unwrap();
         delivered.id
     }
 }

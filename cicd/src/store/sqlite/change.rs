@@ -26,9 +26,7 @@ pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -
     for commit in &change.owed {
         debts::owe(connection, commit, now)?;
     }
-    if let Some(decided) = &change.decided {
-        deliveries::decide(connection, decided)?;
-    }
+    deliveries::decide(connection, &change.decided)?;
     Ok(Committed::Yes)
 }
 

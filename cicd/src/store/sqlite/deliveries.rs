@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use router::event::{Delivered, Event};
 use router::id::{DeliveryId, ForgeName};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
 use super::columns::{CommitKey, nanoseconds, repository, time};
-use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError};
+use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError, Undecided};
 
 /// A delivery made ready outside the writer, which has better things to do than to write JSON.
 pub(super) struct NewDelivery {
@@ -50,55 +50,83 @@ impl NewDelivery {
     }
 }
 
-/// Marks a delivery decided; deciding it again replaces what stood there.
-pub(super) fn decide(connection: &Connection, decided: &Decided) -> Result<(), StoreError> {
+/// Keeps what was decided; deciding again replaces what stood there.
+pub(super) fn decide(connection: &Connection, all: &[Decided]) -> Result<(), StoreError> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    all.iter().try_for_each(|decided| decide_one(connection, decided))?;
+    connection
+        .prepare_cached(
+            "UPDATE progress SET decided_up_to = coalesce( \
+               (SELECT seq - 1 FROM deliveries LEFT JOIN decisions USING (seq) \
+                WHERE seq > decided_up_to AND decision IS NULL ORDER BY seq LIMIT 1), \
+               (SELECT max(seq) FROM deliveries))",
+        )?
+        .execute([])?;
+    Ok(())
+}
+
+fn decide_one(connection: &Connection, decided: &Decided) -> Result<(), StoreError> {
     let (id, forge) = (decided.delivered.id.as_str(), decided.forge.as_str());
-    let seq: Option<i64> = connection
-        .prepare_cached("UPDATE deliveries SET decided = 1 WHERE id = ? AND forge = ? RETURNING seq")?
-        .query_row([id, forge], |row| row.get(0))
-        .optional()?;
-    let Some(seq) = seq else {
-        return Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered")));
-    };
     let commit = match &decided.delivered.event {
         Event::Push(push) => Some((&push.repository, push.git_ref.to_string(), push.commit.as_str())),
         _ => None,
     };
-    let delivered = serde_json::to_string(&decided.delivered)?;
-    connection
+    let kept = connection
         .prepare_cached(
             "INSERT OR REPLACE INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
-             SELECT seq, nullif(?2, delivered), ?3, ?4, ?5, ?6, ?7 FROM deliveries WHERE seq = ?1",
+             SELECT seq, nullif(?3, delivered), ?4, ?5, ?6, ?7, ?8 FROM deliveries WHERE id = ?1 AND forge = ?2",
         )?
         .execute(params![
-            seq,
-            delivered,
+            id,
+            forge,
+            serde_json::to_string(&decided.delivered)?,
             serde_json::to_string(&decided.decision)?,
             serde_json::to_string(&decided.runs)?,
             commit.as_ref().map(|(of, ..)| repository(of)),
             commit.as_ref().map(|(_, git_ref, _)| git_ref),
             commit.as_ref().map(|(.., commit)| commit),
         ])?;
-    Ok(())
+    match kept {
+        0 => Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered"))),
+        _ => Ok(()),
+    }
 }
 
 /// Oldest first.
-pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Vec<Delivery>, StoreError> {
+pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Vec<Undecided>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT forge, received_at, headers, delivered, body FROM deliveries WHERE decided = 0 ORDER BY seq LIMIT ?",
+        "SELECT forge, deliveries.delivered FROM deliveries LEFT JOIN decisions USING (seq) \
+         WHERE seq > (SELECT decided_up_to FROM progress) AND decision IS NULL ORDER BY seq LIMIT ?",
     )?;
     let mut rows = statement.query([limit(most)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(Delivery {
-            forge: ForgeName::new(row.get::<_, String>(0)?)?,
-            received_at: time(row.get(1)?),
-            headers: serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
-            delivered: serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
-            body: unpacked(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?.into(),
-        });
+        found
+            .push(Undecided { forge: ForgeName::new(text(row, 0)?)?, delivered: serde_json::from_str(text(row, 1)?)? });
     }
     Ok(found)
+}
+
+/// As it came; of two forges that use the same id, the newer delivery.
+pub(super) fn original(connection: &Connection, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT forge, received_at, headers, delivered, body FROM deliveries WHERE id = ? ORDER BY seq DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([id.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Delivery {
+        forge: ForgeName::new(text(row, 0)?)?,
+        received_at: time(row.get(1)?),
+        headers: serde_json::from_str(text(row, 2)?)?,
+        delivered: serde_json::from_str(text(row, 3)?)?,
+        body: unpacked(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?.into(),
+    }))
+}
+
+fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 fn unpacked(body: &[u8]) -> Result<Vec<u8>, StoreError> {

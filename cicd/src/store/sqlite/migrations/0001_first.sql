@@ -1,15 +1,14 @@
 -- What came, what was decided, what runs, what is owed. Times are nanoseconds since 1970, repositories are
 -- `kind:forge:path`, refs are full refs, JSON is text.
 
--- A row is written once. Its body is one LZ4 block behind its length (four bytes, little end first) and stands last, so that reading the other columns does not touch it, and what is
--- decided about it stands in a table of its own, so that deciding does not rewrite it.
+-- A row is written once, so what is decided about it stands in a table of its own. Its body is one LZ4 block behind its
+-- length (four bytes, little end first) and stands last, so that reading the other columns does not touch it.
 CREATE TABLE deliveries (
     seq         INTEGER PRIMARY KEY,
     forge       TEXT    NOT NULL,
     id          TEXT    NOT NULL,
     received_at INTEGER NOT NULL,
     times       INTEGER NOT NULL DEFAULT 1,
-    decided     INTEGER NOT NULL DEFAULT 0,
     headers     TEXT    NOT NULL,
     delivered   TEXT    NOT NULL,
     body        BLOB    NOT NULL
@@ -17,7 +16,6 @@ CREATE TABLE deliveries (
 
 -- The id stands first: a delivery is also looked up without its forge.
 CREATE UNIQUE INDEX deliveries_by_id ON deliveries (id, forge);
-CREATE INDEX deliveries_undecided ON deliveries (decided) WHERE decided = 0;
 
 -- `delivered` is null when the decision knew no more than the delivery said.
 CREATE TABLE decisions (
@@ -31,6 +29,19 @@ CREATE TABLE decisions (
 ) STRICT;
 
 CREATE INDEX decisions_of_commit ON decisions (commit_id, git_ref, repository) WHERE commit_id IS NOT NULL;
+
+-- Deliveries are decided in their order, more or less: everything up to this one is.
+CREATE TABLE progress (
+    only          INTEGER PRIMARY KEY CHECK (only = 1),
+    decided_up_to INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO progress VALUES (1, 0);
+
+-- Numbers that are free again are given again.
+CREATE TRIGGER deliveries_gone AFTER DELETE ON deliveries BEGIN
+    UPDATE progress SET decided_up_to = min(decided_up_to, coalesce((SELECT max(seq) FROM deliveries), 0));
+END;
 
 CREATE TABLE runs (
     seq        INTEGER PRIMARY KEY,
