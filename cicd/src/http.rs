@@ -34,7 +34,6 @@ mod webhooks;
 pub fn router(app: Arc<App>) -> Router {
     health::record();
     Router::new()
-        .route("/webhooks/{forge}", post(webhooks::take))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -61,7 +60,13 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(error::no_such_place)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(app.clone(), visit::accompany))
+        .merge(machines())
         .with_state(app)
+}
+
+/// What forges knock at: no pages, so nobody accompanies them, and most of what comes is theirs.
+fn machines() -> Router<Arc<App>> {
+    Router::new().route("/webhooks/{forge}", post(webhooks::take)).method_not_allowed_fallback(error::no_such_method)
 }
 
 #[cfg(test)]
