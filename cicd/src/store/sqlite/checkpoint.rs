@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// A log of this many pages is moved.
-const STEP_PAGES: i64 = 8 * 1024;
+const STEP_PAGES: i64 = 2 * 1024;
 /// A log that readers kept from starting again until it was this long makes them wait.
 const LOG_MAX_PAGES: i64 = 64 * 1024;
 
