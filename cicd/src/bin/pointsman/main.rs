@@ -21,6 +21,9 @@ mod terminal;
 
 use format::Format;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sets the points for pushes: decides which pipeline a push takes and how far it travels, runs it, holds it at gates and tells
 /// the forge how it ended.
 #[derive(Parser)]
