@@ -55,6 +55,7 @@ async fn whoever_may_not_decide_is_told_why() {
 #[tokio::test]
 async fn a_run_is_stopped_and_started_again() {
     let world = World::open().await;
+    world.decided(&push("main"), false).await;
     let run = fresh(&push("main"));
     world.save(&run).await;
     let stopped = world.ask(&format!("/runs/{}/cancel", run.id), &json!({"as": "dana"})).await;
