@@ -15,6 +15,7 @@ use crate::app::App;
 
 mod asked;
 mod assets;
+mod body;
 mod decisions;
 mod deliveries;
 mod error;

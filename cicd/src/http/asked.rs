@@ -3,8 +3,9 @@
 use axum::extract::{FromRequest, Request};
 use serde::Deserialize;
 
+use super::body;
 use super::error::Failure;
-use super::webhooks::{BODY_TIME, collect, is_media_type};
+use super::webhooks::{BODY_TIME, is_media_type};
 use crate::control::Answer;
 
 /// Far more than a comment needs.
@@ -59,7 +60,7 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
-        let body = collect(body, BODY_LIMIT, BODY_TIME).await?;
+        let body = body::read(body, BODY_LIMIT, BODY_TIME).await?.bytes;
         let unread = |error: &dyn std::fmt::Display| Failure::unclear(format!("the body cannot be read: {error}"));
         let asked: Self = if is_media_type(&parts.headers, &["application/json"]) {
             serde_json::from_slice(&body).map_err(|error| unread(&error))?

@@ -55,6 +55,12 @@ impl Failure {
         Self::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time; send it again")
     }
 
+    /// So many bodies are held that there is no room for more.
+    pub(super) fn no_room() -> Self {
+        let words = "too much is being sent at once; try again in a few seconds";
+        Self { header: Some((RETRY_AFTER, "5")), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, words) }
+    }
+
     /// The body is larger than anything we take.
     pub(super) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics::counter;
 use router::id::{ForgeKind, ForgeName};
 use router::verify::Headers;
 use serde_json::json;
 
+use super::body::{self, Held};
 use super::error::{self, Failure};
 use crate::app::App;
 use crate::receive::{NotReceived, receive};
@@ -42,7 +42,7 @@ pub(super) async fn take(
             return Err(failure);
         }
     };
-    match receive(&app, &forge, &raw(&headers), body).await {
+    match receive(&app, &forge, &raw(&headers), body.bytes.clone()).await {
         Ok(received) => {
             count(&forge, "received", "");
             let receipt = format!("{}/deliveries/{}", app.base_url, received.delivery);
@@ -66,7 +66,7 @@ fn count(forge: &ForgeName, outcome: &'static str, reason: &'static str) {
     counter!("pointsman_deliveries_total", "forge" => forge, "outcome" => outcome, "reason" => reason).increment(1);
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
+async fn read(headers: &HeaderMap, body: Body) -> Result<Held, Failure> {
     if !is_media_type(headers, &["application/json", "application/x-www-form-urlencoded"]) {
         return Err(Failure::wrong_media("choose the content type application/json in the forge's webhook settings"));
     }
@@ -77,18 +77,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(Failure::too_large(BODY_LIMIT));
     }
-    collect(body, BODY_LIMIT, BODY_TIME).await
-}
-
-/// Reads a body within a limit and a time, whatever its headers promised.
-pub(super) async fn collect(body: Body, limit: usize, time: Duration) -> Result<Bytes, Failure> {
-    let reading = Limited::new(body, limit).collect();
-    match tokio::time::timeout(time, reading).await {
-        Err(_elapsed) => Err(Failure::too_slow()),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::too_large(limit)),
-        Ok(Err(_hung_up)) => Err(Failure::unclear("the body broke off")),
-    }
+    body::read(body, BODY_LIMIT, BODY_TIME).await
 }
 
 /// Whether a body's media type, its parameters aside, is one of these.
@@ -108,19 +97,5 @@ fn proof_of(app: &App, forge: &ForgeName) -> &'static str {
         Some(ForgeKind::Github) => "X-Hub-Signature-256",
         Some(ForgeKind::Gitlab) => "webhook-signature or X-Gitlab-Token",
         Some(ForgeKind::Local) | None => "X-Pointsman-Signature-256",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::StatusCode;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_body_that_drips_is_not_waited_for() {
-        let endless = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
-        let failure = collect(endless, 10, Duration::ZERO).await.unwrap_err();
-        assert_eq!(failure.status(), StatusCode::REQUEST_TIMEOUT);
     }
 }
