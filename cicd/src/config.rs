@@ -133,6 +133,9 @@ impl Settings {
             gather
                 .warn("no forge is configured: no webhook will be accepted (see [[forges]] in docs/configuration.md)");
         }
+        if plain.listen.ip().is_unspecified() && plain.base_url.is_none() {
+            gather.warn("links on forges will lead to the address it listens at, which is none; set base_url");
+        }
         let warnings = gather.finish()?;
         Ok(Self { people, warnings, ..Self::of(plain, forges) })
     }

@@ -37,7 +37,7 @@ pub async fn open(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(App, mpsc::Receiver<EngineEvent>)> {
     let rules =
-        Arc::new(RulesFile::open(&settings.rules).await.map_err(|text| anyhow!("the rule file is bad\n{text}"))?);
+        Arc::new(RulesFile::open(&settings.rules).await.map_err(|text| anyhow!("the rules cannot be used\n{text}"))?);
     let data = settings.data.clone();
     let store =
         SqliteStore::open(&data, Arc::clone(&clock)).with_context(|| format!("the data folder {}", data.display()))?;

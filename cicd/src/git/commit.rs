@@ -7,6 +7,17 @@ use router::id::CommitId;
 use super::command::Git;
 use super::{GitError, LOCAL_TIMEOUT};
 
+/// The commit that an object is, or is the tag of.
+///
+/// # Errors
+/// [`GitError`] when the repository has no such commit.
+pub async fn peeled(repository: &Path, object: &CommitId) -> Result<CommitId, GitError> {
+    let name = format!("{object}^{{commit}}");
+    let said = Git::on(repository).args(["rev-parse", "--verify", "--quiet", &name]).run(LOCAL_TIMEOUT).await?;
+    let commit = CommitId::new(String::from_utf8_lossy(&said.stdout).trim());
+    commit.map_err(|_| GitError::CommitGone(object.clone()))
+}
+
 /// The message of a commit.
 ///
 /// # Errors

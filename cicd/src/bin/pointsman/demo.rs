@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use cicd::app::App;
 use cicd::clock::SystemClock;
 use cicd::config::{ForgeSettings, Settings};
@@ -88,6 +88,7 @@ impl Stage {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ensure!(args.listen.ip().is_loopback(), "the demo lets anybody open gates, so it listens on loopback only");
     let stage = Stage::new()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(play(args, &stage));

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use cicd::git;
 use reqwest::Client;
 use router::id::{CommitId, RepoPath};
 use router::secret::Secret;
@@ -58,7 +59,10 @@ async fn tell_all(args: &Args, secret: &Secret, lines: &[String]) -> usize {
     for line in lines {
         match tell(args, secret, line).await {
             Ok(()) => told += 1,
-            Err(trouble) => complain(&trouble),
+            Err(trouble) => {
+                complain(&trouble);
+                say(format!("pointsman: to tell it later, in this repository: {}", again(args, line)));
+            }
         }
     }
     told
@@ -70,19 +74,37 @@ fn read_secret(path: &Path) -> anyhow::Result<Secret> {
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
+/// The command that tells of one ref once more. Names of refs may hold anything.
+fn again(args: &Args, line: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let Args { repository, server, forge, secret_file, actor } = args;
+    let file = quoted(&secret_file.to_string_lossy());
+    let options = format!("--server {} --forge {} --secret-file {file}", quoted(server), quoted(forge));
+    format!("echo {} | pointsman hook --repository {repository} {options} --actor {}", quoted(line), quoted(actor))
+}
+
+/// The commit an object id stands for: an annotated tag's own id is not the commit that statuses belong to.
+async fn commit(id: &str) -> anyhow::Result<Option<CommitId>> {
+    let Some(id) = CommitId::or_zero(id)? else { return Ok(None) };
+    Ok(Some(git::peeled(Path::new("."), &id).await.unwrap_or(id)))
+}
+
 async fn tell(args: &Args, secret: &Secret, line: &str) -> anyhow::Result<()> {
     let [before, after, git_ref] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else {
         bail!("git gives `<old> <new> <ref>`, and this is {line:?}");
     };
-    let message = match CommitId::or_zero(after)? {
-        Some(commit) => cicd::git::message(Path::new("."), &commit).await.unwrap_or_default(),
+    let none = "0".repeat(after.len());
+    let (before, after) = (commit(before).await?, commit(after).await?);
+    let message = match &after {
+        Some(commit) => git::message(Path::new("."), commit).await.unwrap_or_default(),
         None => String::new(),
     };
-    let forced = match (CommitId::or_zero(before)?, CommitId::or_zero(after)?) {
-        (Some(before), Some(after)) => !cicd::git::is_ancestor(Path::new("."), &before, &after).await.unwrap_or(true),
+    let forced = match (&before, &after) {
+        (Some(before), Some(after)) => !git::is_ancestor(Path::new("."), before, after).await.unwrap_or(true),
         _ => false,
     };
-    let body = json!({"repository": args.repository, "ref": git_ref, "before": before, "after": after,
+    let id_of = |commit: &Option<CommitId>| commit.as_ref().map_or(none.clone(), ToString::to_string);
+    let body = json!({"repository": args.repository, "ref": git_ref, "before": id_of(&before), "after": id_of(&after),
         "actor": args.actor, "message": message, "forced": forced});
     let body = body.to_string().into_bytes();
     let mut id = [0u8; 16];
@@ -149,6 +171,21 @@ mod tests {
         let address = listener.local_addr().expect("it is bound");
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/webhooks/local", post(take))).await });
         format!("http://{address}")
+    }
+
+    #[test]
+    fn a_ref_cannot_leave_the_command_that_tells_it_again() {
+        let args = Args {
+            repository: RepoPath::new("shop").expect("a path"),
+            server: "http://127.0.0.1:8700".into(),
+            forge: "local".into(),
+            secret_file: PathBuf::from("/etc/secret"),
+            actor: "dana".into(),
+        };
+        assert!(
+            again(&args, "a b refs/heads/x';id;'")
+                .starts_with(r"echo 'a b refs/heads/x'\'';id;'\''' | pointsman hook ")
+        );
     }
 
     #[tokio::test]
