@@ -6,6 +6,7 @@ use router::id::ForgeKind;
 use router::run::RunState;
 
 use super::house::House;
+use crate::contracts::samples;
 use crate::world::{Pushed, Repo};
 
 /// A push whose tests wait until the story lets them go.
@@ -181,5 +182,23 @@ async fn a_run_that_ended_just_before_the_engine_got_it_is_stopped_there() {
 
     house.app.engine.start(&as_read_before).await.unwrap();
     house.until("the engine has let go again", idle).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_push_behind_a_backlog_has_its_turn() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    for n in 0..600 {
+        house.app.store.remember(&samples::ping(n)).await.unwrap();
+    }
+    let pushed = shop.push("feature/a", |work| work.write("a.txt", "a"));
+    let receipt = house.deliver(&pushed).await;
+    assert_eq!(receipt["decision"], "start", "{receipt}");
+    house.run(&pushed.commit, RunState::Succeeded).await;
+    for n in [0, 300, 599] {
+        let ping = house.app.store.delivery(&samples::delivery_id(n)).await.unwrap().unwrap();
+        assert!(ping.decision.is_some(), "delivery {n} came before the push");
+    }
     house.close().await;
 }
