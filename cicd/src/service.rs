@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -58,7 +58,7 @@ impl Service {
     /// Serves until stopped: requests under way are finished, runs at work are left to be resumed.
     ///
     /// # Errors
-    /// The door broke.
+    /// The door or a worker broke: whoever started the service starts it again, and it goes on where it stopped.
     pub async fn run(self) -> anyhow::Result<()> {
         let Self { app, door, events, stop } = self;
         let mut workers = start(&app, events, &stop);
@@ -69,12 +69,26 @@ impl Service {
             stop.cancelled().await;
             tokio::time::sleep(FINISH_WITHIN).await;
         };
-        let ended = tokio::select! { ended = async { served.await } => ended, () = late => Ok(()) };
+        let ended = tokio::select! {
+            ended = async { served.await } => ended.context("the door broke"),
+            () = late => Ok(()),
+            trouble = broken(&mut workers) => Err(trouble),
+        };
         stop.cancel();
         while workers.join_next().await.is_some() {}
         app.engine.leave().await;
-        ended.context("the door broke")
+        ended
     }
+}
+
+/// Ends when a worker panics. A worker that was asked to stop is none that broke.
+async fn broken(workers: &mut JoinSet<()>) -> anyhow::Error {
+    while let Some(over) = workers.join_next().await {
+        if let Err(panic) = over {
+            return anyhow!("a worker broke: {panic}");
+        }
+    }
+    std::future::pending().await
 }
 
 /// Another process listens at that address.
