@@ -170,3 +170,16 @@ async fn sweep(app: Arc<App>, stop: CancellationToken) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_ends_the_service() {
+        let mut workers = JoinSet::new();
+        workers.spawn(async {});
+        workers.spawn(async { panic!("out of order") });
+        assert!(broken(&mut workers).await.to_string().contains("out of order"));
+    }
+}
