@@ -150,6 +150,8 @@ async fn perform(args: &Args, stage: &Stage, app: &App) -> anyhow::Result<Vec<st
     let repository = repository::make(stage, &app.base_url).await?;
     let pushed = story::push_all(&repository).await?;
     if !args.once {
+        ending::everything_final(app, &pushed).await?;
+        say(style("Every run is final. Look around on the page; Ctrl-C ends this.").dim());
         std::future::pending::<()>().await;
     }
     tokio::time::timeout(ONCE_WITHIN, ending::everything_final(app, &pushed))
