@@ -1,7 +1,7 @@
 //! What a push must be like.
 //!
 //! A condition is a list of predicates that must all hold. What has no answer (the changed files are not known) is
-//! decided so that no work is ever skipped for lack of evidence: see [`Condition::holds`].
+//! decided so that no work is ever skipped for lack of evidence: see [`Condition::first_failing`].
 
 use std::collections::BTreeSet;
 
