@@ -2,7 +2,8 @@
 //!
 //! * [`Store::remember`] returns only when the delivery would survive a power cut.
 //! * [`Store::commit`] is one atomic write: runs, what they claim, what is owed to the forge, which deliveries it settles.
-//!   All of it holds or none.
+//!   All of it holds or none. Only decisions that start nothing, each with the status it owes, may be written in several, for they have
+//!   nothing to do with each other: what a crash leaves out is still undecided.
 //! * Nothing is scanned on the way of a push: every read here has an index behind it.
 
 use async_trait::async_trait;
@@ -13,6 +14,8 @@ use router::rules::Decision;
 use router::run::Run;
 use router::status::Status;
 
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 pub mod sqlite;
 
 /// A delivery as it came, read.
@@ -185,7 +188,7 @@ pub trait Store: Send + Sync + 'static {
     /// it came is counted, durably too.
     async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError>;
 
-    /// Writes a change, all or nothing.
+    /// Writes a change, all or nothing (see the module for the one exception).
     async fn commit(&self, change: Change) -> Result<Committed, StoreError>;
 
     /// Deliveries that nothing has been decided about, oldest first.

@@ -23,9 +23,12 @@ use router::id::ForgeKind;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod delivery;
 mod forge;
 mod git;
+
 mod moved;
 mod payload;
 mod repo;

@@ -12,6 +12,8 @@ use router::status::StatusState;
 
 use super::samples;
 
+#[cfg(feature = "aws")]
+mod dynamodb;
 mod sqlite;
 
 /// Where a store keeps what it holds. Opening it again, after the first one was dropped, is what a restart does.
@@ -286,6 +288,30 @@ async fn the_same_push_through_another_hook_joins_its_run<S: Shelf>(bench: Bench
     assert_eq!(bench.store.commit(stale).await.unwrap(), Committed::Conflict, "it would forget the delivery");
 }
 
+async fn the_same_push_through_five_hooks_at_once_is_one_run<S: Shelf>(bench: Bench<S>) {
+    let asked: Vec<_> = (10..15)
+        .map(|n| {
+            let store = Arc::clone(&bench.store);
+            let mut delivery = samples::delivery(1);
+            delivery.delivered.id = samples::delivery_id(n);
+            let mut change = samples::start(1);
+            change.decided[0].delivered.id = samples::delivery_id(n);
+            change.runs[0].deliveries = vec![samples::delivery_id(n)];
+            tokio::spawn(async move {
+                store.remember(&delivery).await.unwrap();
+                store.commit(change).await.unwrap()
+            })
+        })
+        .collect();
+    for answer in asked {
+        assert_eq!(answer.await.unwrap(), Committed::Yes);
+    }
+    let mut run = bench.run(1).await;
+    run.deliveries.sort();
+    assert_eq!((run.version, run.deliveries), (5, (10..15).map(samples::delivery_id).collect::<Vec<_>>()));
+    assert_eq!(bench.ids(RunFilter::Live).await, run_ids([1]));
+}
+
 async fn runs_are_listed_as_asked<S: Shelf>(bench: Bench<S>) {
     for n in 0..5 {
         bench.started(n).await;
@@ -445,6 +471,7 @@ macro_rules! contract {
             a_run_that_vanished_is_a_conflict
             of_many_who_read_the_same_version_one_writes
             the_same_push_through_another_hook_joins_its_run
+            the_same_push_through_five_hooks_at_once_is_one_run
             runs_are_listed_as_asked
             an_environment_has_one_holder
             of_many_claimers_one_wins
@@ -458,3 +485,5 @@ macro_rules! contract {
 }
 
 contract!(sqlite_store, super::sqlite::Folder);
+#[cfg(feature = "aws")]
+contract!(dynamodb_store, super::dynamodb::Table);

@@ -1,0 +1,63 @@
+//! A stand-in for AWS: moto's server on a loopback port, one for all tests of this process.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::{Client, Config};
+
+/// Started by the first test that asks for it. It ends when this process does, in whatever way that ends: the server reads
+/// a pipe that only this process holds.
+static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(Server::start);
+
+struct Server {
+    port: u16,
+    _process: Child,
+}
+
+impl Server {
+    #[expect(clippy::disallowed_methods, reason = "the world outside the service starts its own AWS")]
+    fn start() -> Result<Self, String> {
+        let house = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
+        let python = house.join("target/venv/bin/python");
+        let mut process = Command::new(&python)
+            .arg(house.join("tests/src/world/aws.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A Ctrl-C is for the tests; the server follows them.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("{} cannot be started ({error}); run `make venv`", python.display()))?;
+        let mut said = String::new();
+        let read = process.stdout.take().map(|out| BufReader::new(out).read_line(&mut said));
+        match (read, said.trim().parse()) {
+            (Some(Ok(_)), Ok(port)) => Ok(Self { port, _process: process }),
+            _ => Err("the stand-in for AWS did not start, and said why above; run `make venv` again".to_owned()),
+        }
+    }
+}
+
+/// Where the stand-in listens.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn endpoint() -> String {
+    match &*SERVER {
+        Ok(server) => format!("http://127.0.0.1:{}", server.port),
+        Err(why) => panic!("{why}"),
+    }
+}
+
+/// A client of the DynamoDB behind an endpoint.
+pub fn dynamodb(endpoint: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(endpoint)
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(Credentials::new("key", "secret", None, None, "the tests"))
+        .build();
+    Client::from_conf(config)
+}
