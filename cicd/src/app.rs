@@ -62,3 +62,11 @@ pub struct Wake {
     /// A status is owed.
     pub report: Notify,
 }
+
+impl Wake {
+    /// Runs were written: they, or others that waited for them, may go on, and their commits have something to show.
+    pub(crate) fn for_moved_runs(&self) {
+        self.advance.notify_one();
+        self.report.notify_one();
+    }
+}

@@ -102,8 +102,7 @@ pub async fn retry(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
     let change = Change { owed: vec![crate::change::commit(&next)], runs: vec![next.clone()], ..Change::default() };
     match app.store.commit(change).await? {
         Committed::Yes => {
-            app.wake.advance.notify_one();
-            app.wake.report.notify_one();
+            app.wake.for_moved_runs();
             find(app, &next.id).await
         }
         Committed::Conflict | Committed::Busy(_) => Err(Refusal::NotNow("somebody else was faster; look again".into())),

@@ -146,8 +146,7 @@ async fn write_start(app: &App, push: &Push, run: Run, decided: Vec<Decided>) ->
         match app.store.commit(change).await? {
             Committed::Yes => {
                 superseded.iter().for_each(|old| stop_ended(app, old));
-                app.wake.advance.notify_one();
-                app.wake.report.notify_one();
+                app.wake.for_moved_runs();
                 return Ok(());
             }
             Committed::Conflict | Committed::Busy(_) => {}

@@ -42,8 +42,7 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
                 tracing::info!(run.id = %run.id, repo.name = %run.key.repository, state = run.state.as_str(), "{}", run.because);
                 run.version += 1;
                 stop_ended(app, &run);
-                app.wake.advance.notify_one();
-                app.wake.report.notify_one();
+                app.wake.for_moved_runs();
                 return Ok(Observed::Moved(Box::new(run)));
             }
             Committed::Busy(holder) => return Ok(Observed::Busy(holder)),
