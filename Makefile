@@ -1,22 +1,18 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-# What is built and tested: the AWS clients too. The same for every target, or whatever they share is compiled twice.
-FEATURES := --features tests/aws
-
 .PHONY: check test test-rust test-demo test-browser browser venv fmt
 
-# What must hold before anything is tested: format, lints (as people build it, and with the AWS clients), documentation.
+# What must hold before anything is tested: format, lints, documentation.
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p cicd -p tests --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
 test: test-rust test-demo test-browser
 
-# The stand-ins for AWS run on loopback. Plain `cargo test --workspace` leaves AWS out and needs no Python.
+# The stand-ins for AWS are Python packages, run on loopback.
 test-rust: venv
-	cargo test --workspace $(FEATURES)
+	cargo test --workspace
 
 venv: target/venv/installed
 
@@ -32,11 +28,11 @@ target/venv/installed: tests/requirements.txt
 
 # The main job, end to end, by the real binary: real pushes, real stages, every run final.
 test-demo:
-	cargo run $(FEATURES) --bin pointsman -- demo --once
+	cargo run --bin pointsman -- demo --once
 
 # The page, driven in a real browser against the real binary.
 test-browser: browser
-	cargo build $(FEATURES) --bin pointsman
+	cargo build --bin pointsman
 	cd tests/browser && npm ci --no-audit --no-fund && npm test
 
 # Debian's Chromium; where there is another, name it with CHROMIUM=/path/to/it.

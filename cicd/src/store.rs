@@ -14,7 +14,6 @@ use router::rules::Decision;
 use router::run::Run;
 use router::status::Status;
 
-#[cfg(feature = "aws")]
 pub mod dynamodb;
 pub mod sqlite;
 

@@ -23,7 +23,6 @@ use router::id::ForgeKind;
 use serde_json::Value;
 use tempfile::TempDir;
 
-#[cfg(feature = "aws")]
 pub mod aws;
 mod delivery;
 mod forge;

@@ -12,7 +12,6 @@ use router::status::StatusState;
 
 use super::samples;
 
-#[cfg(feature = "aws")]
 mod dynamodb;
 mod sqlite;
 
@@ -485,5 +484,4 @@ macro_rules! contract {
 }
 
 contract!(sqlite_store, super::sqlite::Folder);
-#[cfg(feature = "aws")]
 contract!(dynamodb_store, super::dynamodb::Table);
