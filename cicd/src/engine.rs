@@ -8,6 +8,7 @@ use router::id::RunId;
 use router::run::{Run, RunEvent};
 use tokio::sync::mpsc;
 
+pub mod codepipeline;
 pub mod local;
 
 /// Something happened to a run.
