@@ -3,7 +3,9 @@
 //! Level-triggered: it looks at where the runs stand, not at what happened, so it can be called at any time and any number of
 //! times; a lost event or wake only delays. It opens gates and closes those whose time is over.
 
-use router::id::{EnvironmentName, RunId};
+use std::collections::BTreeSet;
+
+use router::id::{EnvironmentName, PipelineName, RunId};
 use router::pipeline::Concurrency;
 use router::run::{Run, RunEvent, RunState};
 
@@ -19,9 +21,15 @@ use crate::store::{Change, RunFilter, StoreError};
 /// [`StoreError`]: what is left waits for the next time.
 pub async fn advance(app: &App) -> Result<(), StoreError> {
     let live = app.store.runs(RunFilter::Live).await?;
+    // The engine takes no more of these now; a newer run must not be there first when it does again.
+    let mut full: BTreeSet<&PipelineName> = BTreeSet::new();
     for run in &live {
         match run.state {
-            RunState::Queued if lane_is_free(run, &live) => start(app, run).await?,
+            RunState::Queued if lane_is_free(run, &live) && !full.contains(&run.plan.pipeline) => {
+                if start(app, run).await? == Taken::NotNow {
+                    full.insert(&run.plan.pipeline);
+                }
+            }
             RunState::Waiting => at_gate(app, run).await?,
             _ => {}
         }
@@ -53,16 +61,31 @@ fn lane_is_free(run: &Run, live: &[Run]) -> bool {
         })
 }
 
-pub(crate) async fn start(app: &App, run: &Run) -> Result<(), StoreError> {
+/// Whether the engine took a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It did, or never will and the run is over.
+    Yes,
+    /// It cannot now.
+    NotNow,
+}
+
+/// Hands a run to the engine, and takes in what it knows of it.
+pub(crate) async fn start(app: &App, run: &Run) -> Result<Taken, StoreError> {
     match app.engine.start(run).await {
-        Ok(()) => Ok(()),
+        Ok(events) => {
+            for event in events {
+                observe(app, &run.id, &event).await?;
+            }
+            Ok(Taken::Yes)
+        }
         Err(EngineError::Refused(why)) => {
             observe(app, &run.id, &RunEvent::Failed { why }).await?;
-            Ok(())
+            Ok(Taken::Yes)
         }
         Err(EngineError::Unavailable(why)) => {
             tracing::warn!(run.id = %run.id, "the engine does not take it now: {why}");
-            Ok(())
+            Ok(Taken::NotNow)
         }
     }
 }
@@ -78,7 +101,7 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
         return Ok(());
     }
     match observe(app, &run.id, &RunEvent::GateOpened { environment }).await? {
-        Observed::Moved(run) => start(app, &run).await,
+        Observed::Moved(run) => start(app, &run).await.map(drop),
         Observed::Busy(holder) => give_back(app, &holder, &place.name).await,
         Observed::Stale(_) => Ok(()),
     }
@@ -88,7 +111,7 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
 /// the next look.
 async fn give_back(app: &App, holder: &RunId, environment: &EnvironmentName) -> Result<(), StoreError> {
     let Some(run) = app.store.run(holder).await? else { return Ok(()) };
-    if run.state.is_terminal() && app.engine.look(holder).await.is_ok_and(|sight| sight == Sight::Idle) {
+    if run.state.is_terminal() && app.engine.look(&run).await.is_ok_and(|look| look.sight == Sight::Idle) {
         let releases = vec![change::claim(&run, environment)];
         app.store.commit(Change { releases, ..Change::default() }).await?;
         app.wake.advance.notify_one();

@@ -32,6 +32,22 @@ pub enum Sight {
     Idle,
 }
 
+/// A look at a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// Whether it is at work on it.
+    pub sight: Sight,
+    /// What has happened to it as far as the engine knows and the run does not, in order.
+    pub missed: Vec<RunEvent>,
+}
+
+impl Look {
+    /// A look that brings nothing else.
+    pub fn only(sight: Sight) -> Self {
+        Self { sight, missed: Vec::new() }
+    }
+}
+
 /// Why an engine could not.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -51,17 +67,21 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Carries a run on from where it stands: the stages that have not succeeded, then each environment whose gate is open,
     /// up to the first gate that is not, where it tells [`RunEvent::GateReached`] and lets go. A run that it is at work on
-    /// already is left alone. Returns at once; what happens is told as events.
-    async fn start(&self, run: &Run) -> Result<(), EngineError>;
+    /// already is left alone. Returns what is known of it at once; what happens later is told as events.
+    async fn start(&self, run: &Run) -> Result<Vec<RunEvent>, EngineError>;
 
-    /// Ends what it does for a run, whole process groups included, and returns when nothing of it is left. A run it does not
-    /// know is already stopped.
-    async fn stop(&self, run: &RunId) -> Result<(), EngineError>;
+    /// Ends what it does for a run, whole process groups included, and returns when nothing of it is left, but for what cannot be
+    /// ended: [`Self::look`] tells when that is over. A run it does not know is already stopped.
+    async fn stop(&self, run: &Run) -> Result<(), EngineError>;
 
     /// Lets go of everything that lives in this process and says nothing of it: the runs stay as they are, for the next
     /// process to carry on. Returns when nothing is left.
     async fn leave(&self);
 
     /// What it knows of a run.
-    async fn look(&self, run: &RunId) -> Result<Sight, EngineError>;
+    async fn look(&self, run: &Run) -> Result<Look, EngineError>;
+
+    /// What a message from outside means for our runs: nothing, when it is about something else. [`EngineError::Refused`] when it
+    /// cannot be read and never will be.
+    async fn hear(&self, message: &str) -> Result<Vec<EngineEvent>, EngineError>;
 }

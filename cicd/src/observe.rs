@@ -35,7 +35,7 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
             stop_ended(app, &run);
             return Ok(Observed::Stale(why));
         }
-        let mut change = Change { claims: wanted(&run, event), ..Change::default() };
+        let mut change = Change { claims: wanted(&run, event), executions: called(&run, event), ..Change::default() };
         change::save(&mut change, run.clone());
         match app.store.commit(change).await? {
             Committed::Yes => {
@@ -45,7 +45,14 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
                 app.wake.for_moved_runs();
                 return Ok(Observed::Moved(Box::new(run)));
             }
-            Committed::Busy(holder) => return Ok(Observed::Busy(holder)),
+            Committed::Busy(holder) => match event {
+                // It is there already, beside another run: that must not go on.
+                RunEvent::GatePassed { environment, .. } => {
+                    let why = format!("it was let into {environment} past Pointsman while run {holder} was there");
+                    return Box::pin(observe(app, &run.id, &RunEvent::Failed { why })).await;
+                }
+                _ => return Ok(Observed::Busy(holder)),
+            },
             Committed::Conflict => {}
         }
     }
@@ -54,7 +61,17 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
 /// An opened gate takes its environment in the same write.
 fn wanted(run: &Run, event: &RunEvent) -> Vec<Claim> {
     match event {
-        RunEvent::GateOpened { environment } => vec![change::claim(run, environment)],
+        RunEvent::GateOpened { environment } | RunEvent::GatePassed { environment, .. } => {
+            vec![change::claim(run, environment)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the engine calls it is found from the same write on.
+fn called(run: &Run, event: &RunEvent) -> Vec<(String, RunId)> {
+    match event {
+        RunEvent::Executing { execution } => vec![(execution.clone(), run.id.clone())],
         _ => Vec::new(),
     }
 }
@@ -65,10 +82,10 @@ pub(crate) fn stop_ended(app: &App, run: &Run) {
     if !run.state.is_terminal() {
         return;
     }
-    let (engine, id) = (Arc::clone(&app.engine), run.id.clone());
+    let (engine, run) = (Arc::clone(&app.engine), run.clone());
     tokio::spawn(async move {
-        if let Err(trouble) = engine.stop(&id).await {
-            tracing::warn!(run.id = %id, "the engine did not let go: {trouble}");
+        if let Err(trouble) = engine.stop(&run).await {
+            tracing::warn!(run.id = %run.id, "the engine did not let go: {trouble}");
         }
     });
 }

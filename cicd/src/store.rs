@@ -67,7 +67,8 @@ pub enum Remembered {
     Seen,
 }
 
-/// One atomic write. Its parts are done in this order: runs, releases, claims, owed, decided.
+/// One atomic write. Its parts are done in this order: runs, releases, claims, executions, owed,
+/// decided.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// The deliveries that are decided by this write.
@@ -81,6 +82,8 @@ pub struct Change {
     pub claims: Vec<Claim>,
     /// Environments to give back; those not held by that run are left alone.
     pub releases: Vec<Claim>,
+    /// What the engine calls a run of this change, from now on found by it; the name and the run.
+    pub executions: Vec<(String, RunId)>,
     /// Commits whose statuses must be compared with the forge's: due at once, unless telling it failed last and is to be
     /// tried again later.
     pub owed: Vec<Commit>,
@@ -142,6 +145,8 @@ pub enum RunFilter {
     LiveOnRef(Repository, GitRef),
     /// The runs for a commit under whatever ref, oldest first.
     OfCommit(Repository, CommitId),
+    /// The run that the engine calls so, when there is one.
+    OfExecution(String),
     /// The newest runs, newest first, at most so many, older than the given one when there is one (nothing is older than
     /// one that does not exist).
     Recent(usize, Option<RunId>),

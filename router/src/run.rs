@@ -48,6 +48,9 @@ pub struct Run {
     pub key: RunKey,
     /// What it does.
     pub plan: Plan,
+    /// What the engine calls it, when it has a name of its own for it (a `CodePipeline` execution's id).
+    #[serde(default)]
+    pub execution: Option<String>,
     /// Where it stands.
     pub state: RunState,
     /// Why it stands there, a sentence: "test failed: exit status 1", "superseded by 1f2e3d4c".
@@ -161,6 +164,9 @@ pub struct Work {
     pub ended_at: Option<Timestamp>,
     /// How it ended when it did not succeed: "BUILD: sh test.sh: exit status 1".
     pub detail: String,
+    /// Where its log is shown, when that is not here.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 /// Where a stage or a deploy stands.
@@ -221,6 +227,11 @@ pub enum Outcome {
 pub enum RunEvent {
     /// The engine has it.
     Started,
+    /// The engine has it, under a name of its own.
+    Executing {
+        /// The name.
+        execution: String,
+    },
     /// A stage began.
     StageStarted {
         /// Which.
@@ -265,6 +276,13 @@ pub enum RunEvent {
         /// Which.
         environment: EnvironmentName,
     },
+    /// Somebody let the run pass where the engine lives, past us.
+    GatePassed {
+        /// Where.
+        environment: EnvironmentName,
+        /// Who, as the engine knows them.
+        by: Person,
+    },
     /// Nobody said yes in time.
     GateExpired {
         /// Where.
@@ -281,6 +299,20 @@ pub enum RunEvent {
         environment: EnvironmentName,
         /// How.
         outcome: Outcome,
+    },
+    /// A stage's log is shown there.
+    StageLog {
+        /// Which.
+        stage: StageName,
+        /// The address.
+        url: String,
+    },
+    /// A deploy's log is shown there.
+    DeployLog {
+        /// Where to.
+        environment: EnvironmentName,
+        /// The address.
+        url: String,
     },
     /// The engine cannot go on, and why ("the commit is gone").
     Failed {

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use router::id::{Repository, RunId};
-use router::run::Run;
+use router::run::{Run, RunEvent};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, EngineError, EngineEvent, Events, Sight};
+use super::{Engine, EngineError, EngineEvent, Events, Look, Sight};
 use crate::clock::Clock;
 use crate::forge::CloneFrom;
 use crate::git::{FETCH_TIMEOUT, Mirrors};
@@ -183,12 +183,12 @@ impl Engine for LocalEngine {
         "local"
     }
 
-    async fn start(&self, run: &Run) -> Result<(), EngineError> {
+    async fn start(&self, run: &Run) -> Result<Vec<RunEvent>, EngineError> {
         let hold = Hold::default();
         {
             let mut runs = self.at_work.runs();
             if runs.contains_key(&run.id) {
-                return Ok(());
+                return Ok(Vec::new());
             }
             runs.insert(run.id.clone(), hold.clone());
         }
@@ -203,11 +203,11 @@ impl Engine for LocalEngine {
                 let _nobody_is_left = events.send(EngineEvent { run, event }).await;
             }
         });
-        Ok(())
+        Ok(Vec::new())
     }
 
-    async fn stop(&self, run: &RunId) -> Result<(), EngineError> {
-        let hold = self.at_work.runs().get(run).cloned();
+    async fn stop(&self, run: &Run) -> Result<(), EngineError> {
+        let hold = self.at_work.runs().get(&run.id).cloned();
         if let Some(Hold { stop, over }) = hold {
             stop.cancel();
             over.cancelled().await;
@@ -223,9 +223,14 @@ impl Engine for LocalEngine {
         }
     }
 
-    async fn look(&self, run: &RunId) -> Result<Sight, EngineError> {
-        let at_work = self.at_work.runs().contains_key(run);
-        Ok(if at_work { Sight::AtWork } else { Sight::Idle })
+    async fn look(&self, run: &Run) -> Result<Look, EngineError> {
+        let at_work = self.at_work.runs().contains_key(&run.id);
+        Ok(Look::only(if at_work { Sight::AtWork } else { Sight::Idle }))
+    }
+
+    /// It tells everything itself.
+    async fn hear(&self, _message: &str) -> Result<Vec<EngineEvent>, EngineError> {
+        Ok(Vec::new())
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `commit#<repository>#<commit>` | `run#<run>` | leads to a run of the commit | |
 //! | | `decided#<digest of ref>#<place>` | leads to a delivery that was decided for it | |
 //! | | `debt#<digest of ref>` | what is owed for it, and what the forge was told | `due`, by when, while it is owed |
+//! | `execution#<execution>` | `run` | leads to the run that the engine calls so | |
 //! | `claim#<repository>` | `<environment>` | the run that holds it | |
 //! | `heartbeat` | `heartbeat` | written when somebody asks whether it can be | |
 //!
@@ -54,8 +55,8 @@
 //! | `settle` | 2, nothing told 1 | write 2 *S* + 1 |
 //! | `ready` | 1 | write 1 |
 //!
-//! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each claim, release
-//! and debt, two for a decision. So one push may end more than forty runs; a change with more parts is refused.
+//! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each claim, release,
+//! execution and debt, two for a decision. So one push may end more than forty runs; a change with more parts is refused.
 //!
 //! The partitions `undecided` and `live` and the lists of the index take a thousand writes a second each: some hundreds of
 //! pushes a second, for as long as one likes.

@@ -15,11 +15,14 @@ use crate::pipeline::Environment;
 impl Run {
     /// Takes one event. The only place where a run's state changes.
     pub fn apply(&mut self, event: &RunEvent, at: Timestamp) -> Applied {
+        if let RunEvent::Executing { execution } = event {
+            return self.executing(execution);
+        }
         if self.state.is_terminal() {
             return Applied::Stale("the run is over");
         }
         let applied = match event {
-            RunEvent::Started => self.started(),
+            RunEvent::Executing { .. } | RunEvent::Started => self.started(),
             RunEvent::StageStarted { stage } => self.stage_started(stage, at),
             RunEvent::StageEnded { stage, outcome, artifact, exports } => {
                 self.stage_ended(stage, outcome, artifact.as_ref(), exports, at)
@@ -28,9 +31,18 @@ impl Run {
             RunEvent::Approved { environment, by, comment } => self.approved(environment, by, comment, at),
             RunEvent::Rejected { environment, by, comment } => self.rejected(environment, by, comment, at),
             RunEvent::GateOpened { environment } => self.gate_opened(environment),
+            RunEvent::GatePassed { environment, by } => self.gate_passed(environment, by, at),
             RunEvent::GateExpired { environment } => self.gate_expired(environment, at),
             RunEvent::DeployStarted { environment } => self.deploy_started(environment, at),
             RunEvent::DeployEnded { environment, outcome } => self.deploy_ended(environment, outcome, at),
+            RunEvent::StageLog { stage, url } => {
+                let stage = self.stages.iter_mut().find(|known| known.name == *stage);
+                logged(stage.map(|stage| &mut stage.work), url)
+            }
+            RunEvent::DeployLog { environment, url } => {
+                let place = self.environments.iter_mut().find(|place| place.name == *environment);
+                logged(place.map(|place| &mut place.deploy), url)
+            }
             RunEvent::Failed { why } => self.end(RunState::Failed, why.clone(), at),
             RunEvent::StopAsked { stop } => self.stop_asked(stop, at),
         };
@@ -56,6 +68,19 @@ impl Run {
             return Applied::Stale("it has started");
         }
         self.state = RunState::Running;
+        Applied::Moved
+    }
+
+    /// A run that is over learns its engine's name for it too, and nothing else: only so can it be ended there.
+    fn executing(&mut self, execution: &str) -> Applied {
+        if self.execution.is_some() {
+            return Applied::Stale("the engine has told its name for it before");
+        }
+        self.execution = Some(execution.to_owned());
+        if self.state == RunState::Queued {
+            self.state = RunState::Running;
+            self.because = "running".to_owned();
+        }
         Applied::Moved
     }
 
@@ -153,6 +178,19 @@ impl Run {
             return Applied::Stale("people are still needed");
         }
         place.gate.state = GateState::Open;
+        Applied::Moved
+    }
+
+    /// The engine goes on behind the gate already, so nothing is asked of whoever let it.
+    fn gate_passed(&mut self, name: &EnvironmentName, by: &Person, at: Timestamp) -> Applied {
+        let Some(place) = self.environments.iter_mut().find(|place| place.name == *name) else {
+            return Applied::Stale("the plan has no such environment");
+        };
+        if !matches!(place.gate.state, GateState::Pending | GateState::Waiting) {
+            return Applied::Stale("the gate does not wait any more");
+        }
+        place.gate.state = GateState::Open;
+        place.gate.approvals.push(Vote { by: by.clone(), at, comment: "past Pointsman".to_owned() });
         Applied::Moved
     }
 
@@ -287,6 +325,17 @@ impl Run {
         let waits = |place: &EnvironmentRun| place.name == *name && place.gate.state == GateState::Waiting;
         let at = self.environments.iter().position(waits)?;
         Some((&mut self.environments[at], &self.plan.environments[at]))
+    }
+}
+
+fn logged(work: Option<&mut Work>, url: &str) -> Applied {
+    match work {
+        None => Applied::Stale("the plan has no such step"),
+        Some(work) if work.log.as_deref() == Some(url) => Applied::Stale("its log was there before"),
+        Some(work) => {
+            work.log = Some(url.to_owned());
+            Applied::Moved
+        }
     }
 }
 

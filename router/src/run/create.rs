@@ -87,6 +87,7 @@ impl Run {
         Self {
             id: key.id(),
             key,
+            execution: None,
             state: RunState::Queued,
             because: "queued".to_owned(),
             stages: plan

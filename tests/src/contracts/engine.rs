@@ -80,7 +80,7 @@ artifacts: {files: [made]}
     assert_eq!((artifact.stage.as_str(), artifact.sha256.len()), ("one", 64));
     assert_eq!(exports, &BTreeMap::from([("TAG".to_owned(), "v1".to_owned())]));
     assert!(h.log(&run, "two").contains("<v1 one>"), "{}", h.log(&run, "two"));
-    assert_eq!(h.engine().look(&run.id).await.unwrap(), Sight::Idle);
+    assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
 }
 
 async fn an_open_gate_is_passed_and_the_next_one_is_not<H: Harness>() {
@@ -144,8 +144,8 @@ async fn a_run_at_work_is_left_alone<H: Harness>() {
     h.engine().start(&run).await.unwrap();
     h.printed(&run, "one", "ready").await;
     h.engine().start(&run).await.unwrap();
-    assert_eq!(h.engine().look(&run.id).await.unwrap(), Sight::AtWork);
-    h.engine().stop(&run.id).await.unwrap();
+    assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::AtWork);
+    h.engine().stop(&run).await.unwrap();
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::StageEnded { .. })).await;
     assert_eq!(events.iter().map(kind).collect::<Vec<_>>(), ["started", "one started", "one stopped"]);
     settled(&mut h, &run).await;
@@ -158,9 +158,9 @@ async fn a_stop_leaves_nothing<H: Harness>() {
     h.engine().start(&run).await.unwrap();
     h.printed(&run, "one", "ready").await;
     assert!(h.anything_left());
-    tokio::time::timeout(PATIENCE, h.engine().stop(&run.id)).await.expect("a stop in time").unwrap();
+    tokio::time::timeout(PATIENCE, h.engine().stop(&run)).await.expect("a stop in time").unwrap();
     assert!(!h.anything_left());
-    assert_eq!(h.engine().look(&run.id).await.unwrap(), Sight::Idle);
+    assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
     until(&mut h, &run, |event| matches!(event, RunEvent::StageEnded { outcome: Outcome::Stopped, .. })).await;
     settled(&mut h, &run).await;
 }
@@ -168,8 +168,8 @@ async fn a_stop_leaves_nothing<H: Harness>() {
 async fn what_is_not_at_work_is_stopped_already<H: Harness>() {
     let mut h = H::new().await;
     let run = run(h.commit().await, &[("one", &build("true"))], &[]);
-    h.engine().stop(&run.id).await.unwrap();
-    assert_eq!(h.engine().look(&run.id).await.unwrap(), Sight::Idle);
+    h.engine().stop(&run).await.unwrap();
+    assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
 }
 
 async fn a_vanished_commit_ends_the_run<H: Harness>() {
@@ -233,8 +233,8 @@ async fn until_gate<H: Harness>(h: &mut H, run: &Run) -> Vec<RunEvent> {
 /// The engine has let go of the run and tells nothing more of it. A stop returns when nothing is left, so what follows
 /// it is no matter of luck.
 async fn settled<H: Harness>(h: &mut H, run: &Run) {
-    h.engine().stop(&run.id).await.unwrap();
-    assert_eq!(h.engine().look(&run.id).await.unwrap(), Sight::Idle);
+    h.engine().stop(run).await.unwrap();
+    assert_eq!(h.engine().look(run).await.unwrap().sight, Sight::Idle);
     let more = h.events().try_recv();
     assert!(more.is_err(), "{more:?}");
 }

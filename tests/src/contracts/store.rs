@@ -333,6 +333,26 @@ async fn runs_are_listed_as_asked<S: Shelf>(bench: Bench<S>) {
     assert_eq!(bench.ids(RunFilter::Recent(9, Some(samples::run(99).id))).await, []);
 }
 
+async fn a_run_is_found_by_what_the_engine_calls_it<S: Shelf>(bench: Bench<S>) {
+    bench.started(1).await;
+    bench.started(2).await;
+    let called = |name: &str| RunFilter::OfExecution(name.to_owned());
+    assert_eq!(bench.ids(called("e-1")).await, []);
+    let mut run = bench.run(1).await;
+    run.execution = Some("e-1".to_owned());
+    let told = Change { executions: vec![("e-1".to_owned(), run.id.clone())], runs: vec![run], ..Change::default() };
+    bench.holds(told.clone()).await;
+    assert_eq!(bench.ids(called("e-1")).await, run_ids([1]));
+    assert_eq!(bench.run(1).await.execution.as_deref(), Some("e-1"));
+
+    let mut late = told;
+    late.executions[0] = ("e-2".to_owned(), samples::run(1).id);
+    assert_eq!(bench.store.commit(late).await.unwrap(), Committed::Conflict);
+    assert_eq!(bench.ids(called("e-2")).await, [], "nothing of a change that met a conflict holds");
+    let bench = bench.reopen().await;
+    assert_eq!(bench.ids(called("e-1")).await, run_ids([1]));
+}
+
 async fn an_environment_has_one_holder<S: Shelf>(bench: Bench<S>) {
     let (one, two) = (samples::run(1), samples::run(2));
     let take = |run: &router::run::Run| Change { claims: vec![samples::prod(run)], ..Change::default() };
@@ -472,6 +492,7 @@ macro_rules! contract {
             the_same_push_through_another_hook_joins_its_run
             the_same_push_through_five_hooks_at_once_is_one_run
             runs_are_listed_as_asked
+            a_run_is_found_by_what_the_engine_calls_it
             an_environment_has_one_holder
             of_many_claimers_one_wins
             debts_are_due_longest_first

@@ -133,7 +133,7 @@ async fn an_environment_is_not_given_on_while_a_cancelled_deploy_still_ends() {
 
     cicd::control::cancel(&house.app, &first.id, Person::new("lee").unwrap()).await.unwrap();
     cicd::advance::advance(&house.app).await.unwrap();
-    assert_eq!(house.app.engine.look(&first.id).await.unwrap(), Sight::AtWork, "the deploy has not ended yet");
+    assert_eq!(house.app.engine.look(&first).await.unwrap().sight, Sight::AtWork, "the deploy has not ended yet");
     assert_eq!(tagged().await.unwrap().because, waits);
 
     std::fs::write(house.environments().join("out"), "").unwrap();

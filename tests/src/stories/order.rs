@@ -177,7 +177,7 @@ async fn a_run_that_ended_just_before_the_engine_got_it_is_stopped_there() {
     let as_read_before = house.runs(&pushed.commit).await.pop().unwrap();
     let by = router::run::Person::new("lee").unwrap();
     cicd::control::cancel(&house.app, &as_read_before.id, by).await.unwrap();
-    let idle = async || house.app.engine.look(&as_read_before.id).await.unwrap() == Sight::Idle;
+    let idle = async || house.app.engine.look(&as_read_before).await.unwrap().sight == Sight::Idle;
     house.until("the engine has let go", idle).await;
 
     house.app.engine.start(&as_read_before).await.unwrap();

@@ -65,6 +65,9 @@ impl Part<'_> {
                     span.took { (parts::took(self.work, now)) }
                     span.spring {}
                     label.follow hidden { input type="checkbox" id="follow" checked[self.starts_at_its_end()]; " Follow" }
+                    @if let Some(url) = self.work.log.as_deref().filter(|url| url.starts_with("https://")) {
+                        a href=(url) rel="noreferrer" { "Log on AWS" }
+                    }
                     a href="#log-end" { "Jump to end" }
                     a href={ "/runs/" (self.run) "/logs/" (self.step) } { "Raw" }
                 }

@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use crate::access::Access;
 use crate::app::{App, Door, Wake};
 use crate::clock::FakeClock;
-use crate::engine::{Engine, EngineError, Sight};
+use crate::engine::{Engine, EngineError, EngineEvent, Look, Sight};
 use crate::forge::Forges;
 use crate::logs::Logs;
 use crate::rules_file::RulesFile;
@@ -52,16 +52,20 @@ impl Engine for Idle {
     fn name(&self) -> &'static str {
         "idle"
     }
-    async fn start(&self, _: &Run) -> Result<(), EngineError> {
-        Ok(())
+    async fn start(&self, _: &Run) -> Result<Vec<RunEvent>, EngineError> {
+        Ok(Vec::new())
     }
-    async fn stop(&self, _: &RunId) -> Result<(), EngineError> {
+    async fn stop(&self, _: &Run) -> Result<(), EngineError> {
         Ok(())
     }
     async fn leave(&self) {}
 
-    async fn look(&self, _: &RunId) -> Result<Sight, EngineError> {
-        Ok(Sight::Idle)
+    async fn look(&self, _: &Run) -> Result<Look, EngineError> {
+        Ok(Look::only(Sight::Idle))
+    }
+
+    async fn hear(&self, _: &str) -> Result<Vec<EngineEvent>, EngineError> {
+        Ok(Vec::new())
     }
 }
 

@@ -64,6 +64,11 @@ impl Key {
         Self::new(of_commit(&commit.repository, &commit.commit), sk)
     }
 
+    /// What leads to the run that the engine calls so.
+    pub(super) fn execution(execution: &str) -> Self {
+        Self::new(execution_of(execution), EXECUTION)
+    }
+
     /// Who holds an environment.
     pub(super) fn claim(claim: &Claim) -> Self {
         Self::new(format!("claim#{}", repository(&claim.repository)), claim.environment.as_str())
@@ -97,6 +102,14 @@ pub(super) const UNDECIDED: &str = "undecided";
 pub(super) const LIVE: &str = "live";
 /// How the sort keys of a commit's runs begin.
 pub(super) const RUNS_OF_COMMIT: &str = "run#";
+
+/// The one sort key of an execution's partition.
+const EXECUTION: &str = "run";
+
+/// The partition of what the engine calls so.
+pub(super) fn execution_of(execution: &str) -> String {
+    format!("execution#{execution}")
+}
 
 /// The partition of the deliveries of an id, one for each forge that used it.
 pub(super) fn deliveries_of(id: &DeliveryId) -> String {
@@ -157,6 +170,7 @@ mod tests {
             Key::decided(&of, &place),
             Key::debt(&of),
             Key::claim(&Claim { repository, environment, run }),
+            Key::execution(&"e".repeat(100)),
         ] {
             assert!(key.pk.len() <= 2048 && key.sk.len() <= 1024, "{key:?}");
         }

@@ -4,7 +4,7 @@ use router::id::RunId;
 use router::run::Run;
 
 use super::item::{Item, n, parsed, s, text};
-use super::key::{Key, LIVE, RUNS_OF_COMMIT, live_on_ref, of_commit};
+use super::key::{Key, LIVE, RUNS_OF_COMMIT, execution_of, live_on_ref, of_commit};
 use super::schema::EXPIRES;
 use super::table::{AFTER_ALL, Table, Write};
 use super::update::Update;
@@ -28,6 +28,9 @@ pub(super) async fn several(table: &Table, filter: &RunFilter, expires: i64) -> 
         RunFilter::OfCommit(of, commit) => {
             let pointers = table.under(&of_commit(of, commit), RUNS_OF_COMMIT).await?;
             oldest_first(table, &pointers).await
+        }
+        RunFilter::OfExecution(execution) => {
+            oldest_first(table, &table.under(&execution_of(execution), "").await?).await
         }
         RunFilter::Recent(most, None) => recent(table, AFTER_ALL, *most).await,
         RunFilter::Recent(most, Some(before)) => match table.get_one(Key::run(before)).await? {
@@ -94,6 +97,11 @@ pub(super) fn saved(run: &Run, expires: i64) -> Result<Update, StoreError> {
         .only_if("version = :read")
         .with(":read", n(run.version));
     Ok(if run.state.is_terminal() { update.set(EXPIRES, n(expires)) } else { update })
+}
+
+/// What leads to the run that the engine calls so.
+pub(super) fn called(execution: &str, run: &RunId, expires: i64) -> Item {
+    Key::execution(execution).with([("run", s(run.as_str())), (EXPIRES, n(expires))])
 }
 
 /// What is put in order after a run's end was written: it is live no more, and what leads to it expires when it does.

@@ -23,6 +23,9 @@ pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -
             return Ok(Committed::Busy(holder));
         }
     }
+    for (execution, run) in &change.executions {
+        runs::called(connection, execution, run)?;
+    }
     for commit in &change.owed {
         debts::owe(connection, commit, now)?;
     }

@@ -65,6 +65,16 @@ fn update(connection: &Connection, run: &Run, read: u64) -> Result<bool, StoreEr
     Ok(changed == 1)
 }
 
+/// What the engine calls a run.
+pub(super) fn called(connection: &Connection, execution: &str, run: &RunId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO executions (execution, run) VALUES (?, ?) ON CONFLICT DO UPDATE SET run = excluded.run",
+        )?
+        .execute([execution, run.as_str()])?;
+    Ok(())
+}
+
 /// A count as SQLite keeps it.
 pub(super) fn count(of: u64) -> Result<i64, StoreError> {
     i64::try_from(of).map_err(|_| StoreError::Corrupt(format!("nothing is counted to {of}")))
@@ -91,6 +101,9 @@ pub(super) fn several(connection: &Connection, filter: &RunFilter) -> Result<Vec
         ),
         RunFilter::OfCommit(of, commit) => {
             read(select("WHERE commit_id = ? AND repository = ? ORDER BY seq")?, [commit.as_str(), &repository(of)])
+        }
+        RunFilter::OfExecution(execution) => {
+            read(select("WHERE id = (SELECT run FROM executions WHERE execution = ?)")?, [execution])
         }
         RunFilter::Recent(most, None) => read(select("ORDER BY seq DESC LIMIT ?")?, [limit(*most)]),
         RunFilter::Recent(most, Some(before)) => read(

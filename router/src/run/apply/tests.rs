@@ -57,6 +57,35 @@ fn to_prod() -> Vec<RunEvent> {
 }
 
 #[test]
+fn a_run_learns_what_the_engine_calls_it_once_even_when_it_is_over() {
+    let named = |name: &str| RunEvent::Executing { execution: name.to_owned() };
+    let mut run = after(&[named("e-1")]);
+    assert_eq!((run.state, run.execution.as_deref()), (RunState::Running, Some("e-1")));
+    assert!(matches!(run.apply(&named("e-2"), at(1)), Applied::Stale(_)));
+    let mut over = after(&[RunEvent::StopAsked { stop: Stop::By(person("dana")) }]);
+    assert_eq!(over.apply(&named("e-1"), at(2)), Applied::Moved);
+    assert_eq!((over.state, over.execution.as_deref(), over.ended_at), (RunState::Stopped, Some("e-1"), Some(at(0))));
+}
+
+#[test]
+fn a_gate_that_was_passed_in_the_engine_is_open_and_says_who() {
+    let mut events = to_prod();
+    events.push(RunEvent::GatePassed { environment: "prod".parse().unwrap(), by: person("aws") });
+    let mut run = after(&events);
+    assert_eq!(run.environments[1].gate.approvals[0].by, person("aws"));
+    assert_eq!(run.because, "deploying to prod");
+    assert_eq!(run.apply(&deployed("prod", Outcome::Succeeded), at(9)), Applied::Moved);
+    assert_eq!(run.state, RunState::Succeeded);
+}
+
+#[test]
+fn a_log_elsewhere_is_remembered() {
+    let log = RunEvent::StageLog { stage: "lint".parse().unwrap(), url: "https://log".to_owned() };
+    let run = after(&[RunEvent::Started, log, stage_ended("lint", Outcome::Failed("no".to_owned()))]);
+    assert_eq!((run.stages[0].work.log.as_deref(), run.stages[0].work.detail.as_str()), (Some("https://log"), "no"));
+}
+
+#[test]
 fn the_whole_way_ends_in_success() {
     let mut events = to_prod();
     events.extend([approved("prod", "dana"), opened("prod"), deployed("prod", Outcome::Succeeded)]);
@@ -194,7 +223,11 @@ fn any_event() -> impl Strategy<Value = RunEvent> {
         1 => place.clone().prop_map(|place| RunEvent::Rejected { environment: place.parse().unwrap(), by: person("dana"), comment: String::new() }),
         1 => place.clone().prop_map(|place| RunEvent::GateExpired { environment: place.parse().unwrap() }),
         2 => place.clone().prop_map(|place| RunEvent::DeployStarted { environment: place.parse().unwrap() }),
-        4 => (place, outcome).prop_map(|(place, outcome)| deployed(place, outcome)),
+        4 => (place.clone(), outcome).prop_map(|(place, outcome)| deployed(place, outcome)),
+        1 => Just(RunEvent::Executing { execution: "e-1".to_owned() }),
+        1 => place.clone().prop_map(|place| RunEvent::GatePassed { environment: place.parse().unwrap(), by: person("aws") }),
+        1 => Just(RunEvent::StageLog { stage: "lint".parse().unwrap(), url: "https://log".to_owned() }),
+        1 => Just(RunEvent::DeployLog { environment: "test".parse().unwrap(), url: "https://log".to_owned() }),
         1 => Just(RunEvent::Failed { why: "gone".to_owned() }),
         1 => Just(superseded()),
         1 => Just(RunEvent::StopAsked { stop: Stop::By(person("dana")) }),
@@ -214,7 +247,11 @@ proptest! {
             let before = run.clone();
             match run.apply(&event, at(now)) {
                 Applied::Stale(_) => prop_assert_eq!(&run, &before, "a stale event changes nothing"),
-                Applied::Moved => prop_assert!(!before.state.is_terminal(), "a terminal run never moves"),
+                Applied::Moved if before.state.is_terminal() => {
+                    prop_assert!(matches!(event, RunEvent::Executing { .. }), "a terminal run only learns its name");
+                    prop_assert_eq!(&Run { execution: None, ..run.clone() }, &before);
+                }
+                Applied::Moved => {}
             }
             prop_assert_eq!(run.ended_at.is_some(), run.state.is_terminal());
             if run.state.is_terminal() {

@@ -45,10 +45,10 @@ async fn stop_returns_when_nothing_is_left() {
     let run = world.run(&[("test", &build(STUBBORN)), ("more", &build("true"))]);
     world.engine.start(&run).await.unwrap();
     line(&mut lines, "ready").await;
-    assert_eq!(world.engine.look(&run.id).await.unwrap(), Sight::AtWork);
-    world.engine.stop(&run.id).await.unwrap();
+    assert_eq!(world.engine.look(&run).await.unwrap().sight, Sight::AtWork);
+    world.engine.stop(&run).await.unwrap();
     assert!(nobody_carries(world.data.path()) && world.work_is_empty());
-    assert_eq!(world.engine.look(&run.id).await.unwrap(), Sight::Idle);
+    assert_eq!(world.engine.look(&run).await.unwrap().sight, Sight::Idle);
     assert_eq!(world.next().await, RunEvent::Started);
     assert!(matches!(world.next().await, RunEvent::StageStarted { .. }));
     assert!(matches!(world.next().await, RunEvent::StageEnded { outcome: Outcome::Stopped, .. }));
@@ -65,7 +65,7 @@ async fn whoever_stops_need_not_listen() {
     let engine = LocalEngine::new(config, clone, Arc::new(SystemClock), world.logs.clone(), events);
     let run = world.run(&[("test", &build("true"))]);
     engine.start(&run).await.unwrap();
-    tokio::time::timeout(PATIENCE, engine.stop(&run.id)).await.expect("no deadlock").unwrap();
+    tokio::time::timeout(PATIENCE, engine.stop(&run)).await.expect("no deadlock").unwrap();
 }
 
 #[tokio::test]

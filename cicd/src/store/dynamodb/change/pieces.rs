@@ -48,5 +48,9 @@ fn with_debts(decided: &[Decided], owed: &[Commit]) -> Change {
 }
 
 fn does_more_than_owe(change: &Change) -> bool {
-    !(change.decided.is_empty() && change.runs.is_empty() && change.claims.is_empty() && change.releases.is_empty())
+    !(change.decided.is_empty()
+        && change.runs.is_empty()
+        && change.claims.is_empty()
+        && change.releases.is_empty()
+        && change.executions.is_empty())
 }

@@ -64,6 +64,10 @@ impl Plan {
         if let Some(holder) = plan.environments(table, change, &read) {
             return Ok(Planned::Held(holder));
         }
+        for (execution, run) in &change.executions {
+            let item = runs::called(execution, run, times.expires);
+            plan.add(Meaning::AsRead, put_over(&table.name, item));
+        }
         let mut owed: Vec<&Commit> = Vec::new();
         for commit in &change.owed {
             if !owed.contains(&commit) {

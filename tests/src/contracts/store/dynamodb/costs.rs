@@ -26,7 +26,9 @@ async fn each_call_costs_the_requests_that_are_promised() {
 
     let run = store.run(&samples::run(1).id).await.unwrap().unwrap();
     costs("run", &["GetItem"]);
-    store.commit(Change { runs: vec![run], owed: vec![samples::commit(1)], ..Change::default() }).await.unwrap();
+    let executions = vec![("e-1".to_owned(), run.id.clone())];
+    let step = Change { runs: vec![run], executions, owed: vec![samples::commit(1)], ..Change::default() };
+    store.commit(step).await.unwrap();
     costs("commit, a step", &["BatchGetItem", "TransactWriteItems"]);
     store.delivery(&samples::delivery_id(1)).await.unwrap();
     costs("delivery", &["Query"]);
@@ -40,6 +42,7 @@ async fn each_call_costs_the_requests_that_are_promised() {
         RunFilter::Live,
         RunFilter::LiveOnRef(samples::shop(), samples::commit(1).git_ref),
         RunFilter::OfCommit(samples::shop(), samples::commit_id(1)),
+        RunFilter::OfExecution("e-1".to_owned()),
         RunFilter::Recent(9, None),
     ] {
         assert_eq!(store.runs(filter.clone()).await.unwrap().len(), 1);
