@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use router::event::{ChangedFiles, Push};
-use router::id::{ForgeName, Repository};
+use router::id::{CommitId, ForgeName, Repository};
 use router::status::Status;
 
 use crate::store::Commit;
 
+mod archive;
 pub mod github;
 pub mod gitlab;
 pub mod local;
 mod refusal;
 mod words;
+
+pub use archive::{Archive, NoArchive};
 
 /// A forge that takes longer is treated as one that cannot be reached.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -79,6 +82,9 @@ pub trait Forge: Send + Sync + 'static {
     /// The files that a push changed, when its event could not say. What cannot be known for certain (a new branch, a list
     /// at the forge's limit, rewritten history, a token that may not) is [`ChangedFiles::Unknown`], not an error.
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater>;
+
+    /// The files of a commit as they come in: a tar packed with gzip, in which they all stand below one folder.
+    async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive>;
 
     /// Where git fetches a repository from, and the `Authorization` header it needs, if any.
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom>;

@@ -19,10 +19,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::forge::CloneFrom;
 
+mod archive;
 mod changed;
 mod command;
 mod commit;
 
+pub use archive::archive;
 pub use changed::changed_files;
 use command::{Git as Command, said};
 pub use commit::{is_ancestor, message, peeled};

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use axum::http::HeaderValue;
+use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use octocrab::Octocrab;
@@ -21,10 +23,13 @@ use url::Url;
 
 use super::refusal::Refusal;
 use super::words::{at_most_chars, header_token};
-use super::{ANSWER_WITHIN, CONNECT_WITHIN, CloneFrom, Forge, Told, TryLater, USER_AGENT};
+use super::{ANSWER_WITHIN, Archive, CONNECT_WITHIN, CloneFrom, Forge, NoArchive, Told, TryLater, USER_AGENT, archive};
 use crate::store::Commit;
 
 mod refused;
+
+/// GitHub's own API.
+const API_URL: &str = "https://api.github.com";
 
 /// GitHub names at most so many files of a comparison and says nothing of the rest.
 const FILES_MAX: usize = 300;
@@ -42,6 +47,8 @@ pub struct GithubSettings {
 /// One GitHub.
 pub struct Github {
     crab: Octocrab,
+    archives: reqwest::Client,
+    api_url: String,
     web_url: String,
     token: Secret,
 }
@@ -64,8 +71,10 @@ impl Github {
             builder = builder.base_uri(api_url.as_str()).context("the GitHub API's address cannot be used")?;
         }
         let crab = builder.build().context("the GitHub client cannot be made")?;
+        let archives = archive::client().context("the GitHub client cannot be made")?;
+        let own = api_url.as_ref().map_or(API_URL, |url| url.as_str().trim_end_matches('/')).to_owned();
         let web_url = web_url.unwrap_or_else(|| web_of(api_url.as_ref()));
-        Ok(Self { crab, web_url: web_url.as_str().trim_end_matches('/').to_owned(), token })
+        Ok(Self { crab, archives, api_url: own, web_url: web_url.as_str().trim_end_matches('/').to_owned(), token })
     }
 
     async fn post(&self, route: String, body: &Value) -> octocrab::Result<()> {
@@ -118,6 +127,18 @@ impl Forge for Github {
             Ok(comparison) => Ok(comparison.files()),
             Err(refusal) => refusal.files(),
         }
+    }
+
+    async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
+        let cannot = |_| NoArchive::Never("the address of GitHub cannot be used".to_owned());
+        let url = format!("{}/repos/{}/tarball/{commit}", self.api_url, repository.path);
+        let url = Url::parse(&url).map_err(cannot)?;
+        let unusable = |()| NoArchive::Never("the GitHub token cannot be used".to_owned());
+        let token = header_token(&self.token).map_err(|_| unusable(()))?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable(()))?;
+        value.set_sensitive(true);
+        let what = format!("commit {} of {}", commit.short(), repository.path);
+        archive::fetch(&self.archives, url, (AUTHORIZATION, value), &what).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

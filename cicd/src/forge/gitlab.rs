@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
+use axum::http::{HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gitlab::api::projects::repository::commits::{CommitStatusState, CompareCommits, CreateCommitStatus};
 use gitlab::api::{AsyncQuery, Endpoint};
 use router::event::{ChangedFiles, Push};
-use router::id::Repository;
+use router::id::{CommitId, Repository};
 use router::secret::Secret;
 use router::status::{Status, StatusState};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::words::{at_most_bytes, header_token};
-use super::{CloneFrom, Forge, Told, TryLater};
+use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater, archive};
 use crate::store::Commit;
 use refused::Refused;
 use wire::Wire;
@@ -48,6 +49,7 @@ pub struct GitlabSettings {
 /// One GitLab.
 pub struct Gitlab {
     wire: Wire,
+    archives: reqwest::Client,
     web_url: String,
     token: Secret,
     /// GitLab shows a status in one of the commit's pipelines. The first answer says which; without telling it again, the
@@ -66,7 +68,8 @@ impl Gitlab {
         let web_url = url.as_str().trim_end_matches('/').to_owned();
         let header = header_token(&token).context("the GitLab token cannot be used")?;
         let wire = Wire::new(&web_url, header).context("the GitLab client cannot be made")?;
-        Ok(Self { wire, web_url, token, pipelines: Mutex::default() })
+        let archives = archive::client().context("the GitLab client cannot be made")?;
+        Ok(Self { wire, archives, web_url, token, pipelines: Mutex::default() })
     }
 
     async fn ask<T: DeserializeOwned + 'static>(&self, endpoint: impl Endpoint + Sync) -> Result<T, Refused> {
@@ -130,6 +133,18 @@ impl Forge for Gitlab {
             Ok(comparison) => Ok(comparison.files()),
             Err(refused) => refused.refusal().files(),
         }
+    }
+
+    async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
+        let unusable = || NoArchive::Never("the GitLab address or token cannot be used".to_owned());
+        let project = repository.path.as_str().replace('/', "%2F");
+        let url = format!("{}/api/v4/projects/{project}/repository/archive.tar.gz?sha={commit}", self.web_url);
+        let url = Url::parse(&url).map_err(|_| unusable())?;
+        let token = header_token(&self.token).map_err(|_| unusable())?;
+        let mut value = HeaderValue::from_str(token).map_err(|_| unusable())?;
+        value.set_sensitive(true);
+        let what = format!("commit {} of {}", commit.short(), repository.path);
+        archive::fetch(&self.archives, url, (HeaderName::from_static("private-token"), value), &what).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

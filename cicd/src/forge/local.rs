@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use router::event::{ChangedFiles, Push};
-use router::id::{RepoPath, Repository};
+use router::id::{CommitId, RepoPath, Repository};
 use router::status::Status;
 
-use super::{CloneFrom, Forge, Told, TryLater};
-use crate::git;
+use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
+use crate::git::{self, GitError};
 use crate::store::Commit;
 
 /// The rule file's `clone` of a repository, as it stands now.
@@ -41,6 +41,19 @@ impl Forge for Local {
                 Ok(git::changed_files(&folder, push.before.as_ref(), &push.commit).await)
             }
             Some(_) | None => Ok(ChangedFiles::Unknown("the rule file names no folder to compare in".to_owned())),
+        }
+    }
+
+    async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
+        match (self.clone_of)(&repository.path).map(PathBuf::from) {
+            Some(folder) if folder.is_dir() => git::archive(&folder, commit).await.map_err(|error| match error {
+                GitError::CommitGone(_) => NoArchive::Gone(error.to_string()),
+                GitError::Unreachable(_) | GitError::TimedOut(_) => NoArchive::Later(error.to_string()),
+                GitError::Failed(_) => NoArchive::Never(error.to_string()),
+            }),
+            Some(_) | None => {
+                Err(NoArchive::Never(format!("{repository} has no folder on this machine; name one with `clone`")))
+            }
         }
     }
 

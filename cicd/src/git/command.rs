@@ -1,13 +1,14 @@
 //! One call of the git command: what it is given, how long it may take, what it said.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{ChildStdout, Command};
 
 use super::GitError;
 use crate::forge::CloneFrom;
@@ -75,6 +76,17 @@ impl Git {
             self.0.env("GIT_CONFIG_VALUE_0", format!("Authorization: {value}"));
         }
         self
+    }
+
+    /// Starts it: what it prints, and how it ends, to be asked for after that. When both are dropped, it is ended.
+    pub(super) fn stream(mut self) -> io::Result<(ChildStdout, impl Future<Output = io::Result<()>> + Send + use<>)> {
+        let mut child = self.0.stderr(Stdio::null()).spawn()?;
+        let out = child.stdout.take().ok_or_else(|| io::Error::other("git has no output"))?;
+        let ended = async move {
+            let ended = child.wait().await?;
+            if ended.success() { Ok(()) } else { Err(io::Error::other(format!("git archive ended with {ended}"))) }
+        };
+        Ok((out, ended))
     }
 
     /// Runs it. When it takes too long, or this future is dropped, all that it started is ended.

@@ -9,10 +9,10 @@ use cicd::app::{self, App};
 use cicd::clock::FakeClock;
 use cicd::config::{ForgeSettings, Settings};
 use cicd::engine::EngineEvent;
-use cicd::forge::{CloneFrom, Forge, Told, TryLater};
+use cicd::forge::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
 use cicd::store::{Change, Commit, RunFilter};
 use router::event::{ChangedFiles, Push};
-use router::id::{ForgeKind, GitRef, Repository};
+use router::id::{CommitId, ForgeKind, GitRef, Repository};
 use router::run::{Run, RunState};
 use router::secret::Secret;
 use router::status::Status;
@@ -87,6 +87,10 @@ impl Forge for Slow {
             together.wait().await;
         }
         Ok(push.changed.clone())
+    }
+
+    async fn archive(&self, _: &Repository, _: &CommitId) -> Result<Archive, NoArchive> {
+        Err(NoArchive::Never("this forge has no files".to_owned()))
     }
 
     fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {
