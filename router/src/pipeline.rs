@@ -18,7 +18,7 @@ pub struct Plan {
     /// The stages that run, in their order.
     pub stages: Vec<Stage>,
     /// How an environment is deployed to; none only when there are no environments.
-    pub deploy: Option<Step>,
+    pub deploy: Option<Deploy>,
     /// The environments it may travel to, in their order.
     pub environments: Vec<Environment>,
     /// The repository's variables of the rule file.
@@ -27,6 +27,81 @@ pub struct Plan {
     pub clone: Option<String>,
     /// What a newer push on the same ref does to this run.
     pub concurrency: Concurrency,
+}
+
+/// How an environment is deployed to.
+///
+/// In the names of what is deployed to, [`Deploy::ENVIRONMENT`] stands for the environment's name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deploy {
+    /// A service of Amazon ECS takes the images that a file of the artifact names.
+    Ecs(EcsDeploy),
+    /// Stacks of CloudFormation, one after the other, each by a change set.
+    Cloudformation(Vec<StackDeploy>),
+    /// A deployment group of CodeDeploy takes the artifact.
+    Codedeploy(CodedeployDeploy),
+    /// A buildspec does it. Stored as the step alone.
+    #[serde(untagged)]
+    Buildspec(Step),
+}
+
+impl Deploy {
+    /// What stands for the environment's name.
+    pub const ENVIRONMENT: &str = "{environment}";
+
+    /// The step, when a buildspec does it.
+    pub fn step(&self) -> Option<&Step> {
+        match self {
+            Self::Buildspec(step) => Some(step),
+            Self::Ecs(_) | Self::Cloudformation(_) | Self::Codedeploy(_) => None,
+        }
+    }
+
+    /// Its key in the rule file.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Buildspec(_) => "buildspec",
+            Self::Ecs(_) => "ecs",
+            Self::Cloudformation(_) => "cloudformation",
+            Self::Codedeploy(_) => "codedeploy",
+        }
+    }
+}
+
+impl From<Step> for Deploy {
+    fn from(step: Step) -> Self {
+        Self::Buildspec(step)
+    }
+}
+
+/// A service of Amazon ECS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EcsDeploy {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service's name.
+    pub service: String,
+    /// The file in the artifact that names each container's image.
+    pub file: String,
+}
+
+/// A stack of CloudFormation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackDeploy {
+    /// The stack's name.
+    pub stack: String,
+    /// Its template in the artifact.
+    pub template: String,
+}
+
+/// A deployment group of CodeDeploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodedeployDeploy {
+    /// The application's name.
+    pub application: String,
+    /// The deployment group's name.
+    pub group: String,
 }
 
 /// A named step of a pipeline.
@@ -136,4 +211,26 @@ pub enum Concurrency {
     Queue,
     /// Both go on.
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deploy_is_kept_as_its_step_or_under_its_service() {
+        let step = json!({
+            "buildspec": {"commit": "d.yml"}, "compute": {"from": "small", "to": "small"}, "image": null,
+            "privileged": false, "timeout_seconds": 60
+        });
+        let ecs = json!({"ecs": {"cluster": "a", "service": "b", "file": "c.json"}});
+        let stacks = json!({"cloudformation": [{"stack": "a", "template": "a.json"}]});
+        for kept in [step, ecs, stacks] {
+            let deploy: Deploy = serde_json::from_value(kept.clone()).unwrap();
+            assert_eq!(deploy.step().is_some(), deploy.key() == "buildspec");
+            assert_eq!(serde_json::to_value(&deploy).unwrap(), kept);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ForgeKind, ForgeName, PipelineName, Repository, RouteName};
-use crate::pipeline::{Buildspec, Concurrency, Environment, Plan, Stage, Step};
+use crate::pipeline::{Buildspec, Concurrency, Deploy, Environment, Plan, Stage};
 use crate::problem::Place;
 
 mod check;
@@ -55,7 +55,7 @@ pub struct Pipeline {
     /// Its stages, in their order.
     pub stages: Vec<Stage>,
     /// How an environment is deployed to.
-    pub deploy: Option<Step>,
+    pub deploy: Option<Deploy>,
     /// Where each stage names its buildspec, in the order of the stages.
     buildspecs: Vec<Place>,
     deploy_buildspec: Option<Place>,
@@ -131,7 +131,7 @@ impl Rules {
     pub fn buildspecs(&self) -> impl Iterator<Item = (&Buildspec, Place)> {
         self.pipelines.iter().flat_map(|pipeline| {
             let stages = pipeline.stages.iter().map(|stage| &stage.step).zip(pipeline.buildspecs.iter().copied());
-            let deploy = pipeline.deploy.iter().zip(pipeline.deploy_buildspec);
+            let deploy = pipeline.deploy.iter().filter_map(Deploy::step).zip(pipeline.deploy_buildspec);
             stages.chain(deploy).map(|(step, place)| (&step.buildspec, place))
         })
     }

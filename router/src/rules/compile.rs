@@ -48,8 +48,8 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
                     .into_iter()
                     .map(|stage| Stage { name: stage.name.value, step: stage.step.step })
                     .collect(),
-                deploy_buildspec: entry.deploy.as_ref().map(|deploy| deploy.buildspec),
-                deploy: entry.deploy.map(|deploy| deploy.step),
+                deploy_buildspec: entry.deploy.as_ref().map(|deploy| deploy.place),
+                deploy: entry.deploy.map(|deploy| deploy.value),
             })
             .collect(),
         environments: file.environments.into_iter().map(|place| environment(reader, place, &file.people)).collect(),

@@ -8,6 +8,7 @@ use crate::id::RouteName;
 use crate::problem::{Place, Problem};
 use crate::yaml::{self, Node};
 
+mod deploy;
 mod expectation;
 mod pipeline;
 mod place;

@@ -40,7 +40,7 @@ pub(crate) fn planned(route: &str, stages: &[&str], environments: &[&str]) -> Pl
                 .iter()
                 .map(|name| Stage { name: name.parse().unwrap(), step: step(&format!("buildspecs/{name}.yml")) })
                 .collect(),
-            deploy: Some(step("buildspecs/deploy.yml")),
+            deploy: Some(step("buildspecs/deploy.yml").into()),
             environments: environments
                 .iter()
                 .map(|name| Environment {

@@ -293,7 +293,7 @@ fn run(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> Run 
     let plan = Plan {
         pipeline: "application".parse().unwrap(),
         stages,
-        deploy: Some(step(build("echo deployed to $ENVIRONMENT"))),
+        deploy: Some(step(build("echo deployed to $ENVIRONMENT")).into()),
         environments,
         variables: BTreeMap::new(),
         clone: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use router::pipeline::Step;
+use router::pipeline::{Deploy, Step};
 use router::run::{Artifact, GateState, Outcome, Run, RunEvent, WorkState};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -91,9 +91,20 @@ impl Journey {
     /// Deploys to one environment.
     async fn deploy(&mut self, at: usize) -> Result<Last, Silence> {
         let environment = self.run.environments[at].name.clone();
-        let Some(step) = self.run.plan.deploy.clone() else {
-            let why = format!("the pipeline says not how to deploy to {environment}; give it a `deploy`");
-            return Ok(Some(RunEvent::Failed { why }));
+        let step = match &self.run.plan.deploy {
+            Some(Deploy::Buildspec(step)) => step.clone(),
+            Some(service) => {
+                let why = format!(
+                    "the pipeline deploys by `{}`, which AWS does and this engine cannot; use the engine codepipeline, or \
+                     give the pipeline a `deploy` with a buildspec",
+                    service.key()
+                );
+                return Ok(Some(RunEvent::Failed { why }));
+            }
+            None => {
+                let why = format!("the pipeline says not how to deploy to {environment}; give it a `deploy`");
+                return Ok(Some(RunEvent::Failed { why }));
+            }
         };
         let Some(_slot) = self.slot().await else { return Err(Silence(None)) };
         self.tell(RunEvent::DeployStarted { environment: environment.clone() }).await?;

@@ -231,7 +231,7 @@ pub(super) fn planned() -> Planned {
         plan: Plan {
             pipeline: "application".parse().unwrap(),
             stages: vec![stage("lint"), stage("build")],
-            deploy: Some(step("deploy.yml")),
+            deploy: Some(step("deploy.yml").into()),
             environments: vec![Environment { name: "prod".parse().unwrap(), approval: Some(approval) }],
             variables: BTreeMap::new(),
             clone: None,

@@ -1,9 +1,9 @@
 //! `pipelines`: their stages and their deploy.
 
 use super::reader::Fields;
-use super::{At, Reader, shown};
+use super::{At, Reader, deploy, shown};
 use crate::id::{PipelineName, StageName};
-use crate::pipeline::{Buildspec, Compute, Step};
+use crate::pipeline::{Buildspec, Compute, Deploy, Step};
 use crate::problem::Place;
 use crate::rules::compute::{self, LAMBDA_SECONDS_MAX};
 use crate::yaml::{Node, Value};
@@ -12,7 +12,8 @@ use crate::yaml::{Node, Value};
 pub(in crate::rules) struct PipelineEntry {
     pub(in crate::rules) name: At<PipelineName>,
     pub(in crate::rules) stages: Vec<StageEntry>,
-    pub(in crate::rules) deploy: Option<StepEntry>,
+    /// With the place where its buildspec is named, or the deploy itself.
+    pub(in crate::rules) deploy: Option<At<Deploy>>,
 }
 
 /// A stage as written.
@@ -21,7 +22,7 @@ pub(in crate::rules) struct StageEntry {
     pub(in crate::rules) step: StepEntry,
 }
 
-/// What a stage or a deploy does, and where its buildspec is named.
+/// What a stage or a buildspec's deploy does, and where its buildspec is named.
 #[derive(Debug, Clone)]
 pub(in crate::rules) struct StepEntry {
     pub(in crate::rules) step: Step,
@@ -29,7 +30,6 @@ pub(in crate::rules) struct StepEntry {
 }
 
 pub(super) const PIPELINE: [&str; 2] = ["stages", "deploy"];
-/// A deploy has the same keys but for the first.
 pub(super) const STAGE: [&str; 6] = ["name", "buildspec", "compute", "image", "privileged", "timeout"];
 pub(super) const BUILDSPEC: [&str; 2] = ["central", "inline"];
 
@@ -76,7 +76,7 @@ fn read(reader: &mut Reader, key: &Node, value: &Node) -> Option<PipelineEntry> 
             }
         }
     }
-    let deploy = fields.get("deploy").and_then(|node| deploy(reader, node));
+    let deploy = fields.get("deploy").and_then(|node| deploy::read(reader, node));
     Some(PipelineEntry { name, stages, deploy })
 }
 
@@ -87,17 +87,9 @@ fn stage(reader: &mut Reader, node: &Node) -> Option<StageEntry> {
     Some(StageEntry { name: reader.name(name, "name")?, step })
 }
 
-fn deploy(reader: &mut Reader, node: &Node) -> Option<StepEntry> {
-    let fields = reader.fields(node, "a deploy", &STAGE[1..])?;
-    Some(step(reader, &fields, "a deploy"))
-}
-
-fn step(reader: &mut Reader, fields: &Fields<'_>, what: &str) -> StepEntry {
+pub(super) fn step(reader: &mut Reader, fields: &Fields<'_>, what: &str) -> StepEntry {
     let mut entry = StepEntry { step: empty_step(), buildspec: fields.place };
-    // A deploy by a service instead of a buildspec has been told as such; that it has no buildspec is no news.
-    let by_service = ["cloudformation", "ecs", "codedeploy"].iter().any(|key| fields.spoilt(key));
-    let spec = if by_service { fields.get("buildspec") } else { reader.need(fields, what, "buildspec") };
-    if let Some(node) = spec {
+    if let Some(node) = reader.need(fields, what, "buildspec") {
         entry.buildspec = node.place;
         if let Some(spec) = buildspec(reader, node) {
             entry.step.buildspec = spec;
@@ -129,7 +121,7 @@ fn step(reader: &mut Reader, fields: &Fields<'_>, what: &str) -> StepEntry {
     entry
 }
 
-fn empty_step() -> Step {
+pub(super) fn empty_step() -> Step {
     Step {
         buildspec: Buildspec::Inline(String::new()),
         compute: Compute::default(),

@@ -22,7 +22,7 @@ async fn an_artifact_is_unpacked_for_each_later_step() {
     let mut run = run_of(world.commit.clone(), &[("my-build", MAKES), ("use", &uses)], &["test"]);
     let deploy =
         "echo $ENVIRONMENT $POINTSMAN_ENVIRONMENT $POINTSMAN_ARTIFACT_SHA256; cat $CODEBUILD_SRC_DIR_my_build/sub/file";
-    run.plan.deploy = Some(step(Buildspec::Inline(build(deploy))));
+    run.plan.deploy = Some(step(Buildspec::Inline(build(deploy))).into());
     let events = world.go(&run).await;
     let RunEvent::StageEnded { artifact: Some(artifact), .. } = &events[2] else { panic!("{events:?}") };
     assert_eq!(events.last(), Some(&RunEvent::GateReached { environment: "test".parse().unwrap() }));
