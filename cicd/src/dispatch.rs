@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use router::event::{ChangedFiles, Delivered, Event, Push};
 use router::id::{CommitId, DeliveryId, ForgeName};
-use router::rules::{Decision, Planned, Verdict};
+use router::pipeline::Planned;
+use router::rules::{Decision, Verdict};
 use router::run::{Applied, Run, RunEvent, Stop};
 
 use crate::app::App;

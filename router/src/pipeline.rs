@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EnvironmentName, PipelineName, StageName};
+use crate::id::{EnvironmentName, PipelineName, RouteName, StageName};
 
 /// What one run does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +102,15 @@ pub struct CodedeployDeploy {
     pub application: String,
     /// The deployment group's name.
     pub group: String,
+}
+
+/// One run to be started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The route it comes from.
+    pub route: RouteName,
+    /// What it does.
+    pub plan: Plan,
 }
 
 /// A named step of a pipeline.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ForgeKind, ForgeName, PipelineName, Repository, RouteName};
-use crate::pipeline::{Buildspec, Concurrency, Deploy, Environment, Plan, Stage};
+use crate::pipeline::{Buildspec, Concurrency, Deploy, Environment, Planned, Stage};
 use crate::problem::Place;
 
 mod check;
@@ -244,15 +244,6 @@ impl Verdict {
             Self::Refused => "refused",
         }
     }
-}
-
-/// One run to be started.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Planned {
-    /// The route it comes from.
-    pub route: RouteName,
-    /// What it does.
-    pub plan: Plan,
 }
 
 /// A route that did not match, and why.

@@ -11,8 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CommitId, DeliveryId, EnvironmentName, GitRef, Repository, RouteName, RunId, StageName};
-use crate::pipeline::Plan;
-use crate::rules::Planned;
+use crate::pipeline::{Plan, Planned};
 
 mod apply;
 mod create;

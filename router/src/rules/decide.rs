@@ -1,9 +1,9 @@
 //! A push to a decision. Nothing here can fail, and the same push always leads to the same decision.
 
-use super::{Decision, NamedRepository, NearestMiss, Planned, Route, Rules, Verdict};
+use super::{Decision, NamedRepository, NearestMiss, Route, Rules, Verdict};
 use crate::event::{ChangedFiles, Deleted, Event, Push};
 use crate::id::GitRef;
-use crate::pipeline::Plan;
+use crate::pipeline::{Plan, Planned};
 
 impl Rules {
     /// What is done about an event, and why.

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::parse::plain;
-use super::{Decision, NearestMiss, Planned, Verdict};
+use super::{Decision, NearestMiss, Verdict};
 use crate::event::{ChangedFiles, Delivered, Event};
 use crate::id::{
     CommitId, DeliveryId, EnvironmentName, ForgeName, GitRef, PipelineName, RepoPath, RouteName, StageName,
 };
+use crate::pipeline::Planned;
 
 /// A decision with the event that it is about. Its JSON shape is a contract: fields may be added, none changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

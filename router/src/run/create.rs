@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{EnvironmentRun, Gate, Run, RunKey, RunState, StageRun, Work};
 use crate::event::Push;
 use crate::id::{DeliveryId, RunId};
-use crate::rules::Planned;
+use crate::pipeline::Planned;
 
 impl RunKey {
     /// The run's id: the first 16 hex digits of the key's SHA-256. The engine's idempotency token is made of it too.

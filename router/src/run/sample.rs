@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use super::Run;
 use crate::event::{ChangedFiles, Push};
 use crate::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository};
-use crate::pipeline::{Approval, Buildspec, Compute, Concurrency, Environment, Plan, Stage, Step};
-use crate::rules::Planned;
+use crate::pipeline::{Approval, Buildspec, Compute, Concurrency, Environment, Plan, Planned, Stage, Step};
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()

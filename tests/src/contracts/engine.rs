@@ -11,8 +11,7 @@ use cicd::engine::{Engine, EngineEvent, Sight};
 use jiff::Timestamp;
 use router::event::{ChangedFiles, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository, StageName};
-use router::pipeline::{Buildspec, Compute, Concurrency, Environment, Plan, Stage, Step};
-use router::rules::Planned;
+use router::pipeline::{Buildspec, Compute, Concurrency, Environment, Plan, Planned, Stage, Step};
 use router::run::{GateState, Outcome, Run, RunEvent, WorkState};
 use tokio::sync::mpsc;
 

@@ -8,8 +8,8 @@ use router::event::{About, ChangedFiles, Delivered, Event, Push};
 use router::id::{
     CommitId, DeliveryId, EnvironmentName, ForgeKind, ForgeName, GitRef, PipelineName, RepoPath, Repository, RouteName,
 };
-use router::pipeline::{Concurrency, Plan};
-use router::rules::{Decision, Planned, Verdict};
+use router::pipeline::{Concurrency, Plan, Planned};
+use router::rules::{Decision, Verdict};
 use router::run::Run;
 use router::status::{Status, StatusState};
 
