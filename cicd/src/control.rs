@@ -1,6 +1,5 @@
 //! What people may ask of a run: yes or no at its gate, stop, again, start what was only offered.
 
-use router::event::Event;
 use router::id::{DeliveryId, EnvironmentName, RouteName, RunId};
 use router::rules::{Decision, Verdict};
 use router::run::{GateState, Person, Run, RunEvent, Stop};
@@ -116,14 +115,14 @@ pub async fn retry(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
 pub async fn start_offered(app: &App, id: &DeliveryId, by: Person) -> Result<Run, Refusal> {
     let record = app.store.delivery(id).await?.ok_or(Refusal::NotFound("no such delivery"))?;
     let offers_none = || Refusal::NotNow("this delivery offers no start".to_owned());
-    let (Event::Push(push), Some(offered)) = (&record.delivered.event, &record.decision) else {
+    let (Some(push), Some(offered)) = (record.delivered.event.as_push(), &record.decision) else {
         return Err(offers_none());
     };
     let Verdict::Start { route, manual: true, .. } = &offered.verdict else { return Err(offers_none()) };
     let decision = app.rules.current().decide(&record.delivered.event);
     let chain = decision.chain_from(route).ok_or_else(|| no_longer(route, &decision))?;
     tracing::info!(delivery.id = %id, %by, "start by hand");
-    dispatch::start_offered(app, id, push, &decision.rules, chain).await?.ok_or_else(offers_none)
+    dispatch::start_offered(app, id, &push, &decision.rules, chain).await?.ok_or_else(offers_none)
 }
 
 /// The rules have changed since.

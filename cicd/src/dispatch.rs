@@ -77,8 +77,8 @@ pub async fn start_offered(
 
 async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     let rules = app.rules.current();
-    if let Event::Push(push) = &mut delivered.event {
-        look_up_files(app, &rules, push).await;
+    if let Some(changed) = look_up_files(app, &rules, &delivered.event).await {
+        delivered.event.set_changed(changed);
     }
     let decision = rules.decide(&delivered.event);
     tracing::debug!(
@@ -92,17 +92,17 @@ async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
 }
 
 /// Asks the forge for the changed files when the event could not say and a route wants to know. They may stay unknown.
-async fn look_up_files(app: &App, rules: &router::rules::Rules, push: &mut Push) {
-    if !matches!(push.changed, ChangedFiles::Unknown(_)) || !rules.needs_changed_files(push) {
-        return;
+async fn look_up_files(app: &App, rules: &router::rules::Rules, event: &Event) -> Option<ChangedFiles> {
+    let push = event.as_push()?;
+    if !matches!(push.changed, ChangedFiles::Unknown(_)) || !rules.needs_changed_files(&push) {
+        return None;
     }
-    let Some(forge) = app.forges.get(&push.repository.forge) else { return };
-    match forge.changed_files(push).await {
-        Ok(changed) => push.changed = changed,
-        Err(trouble) => {
+    let looked_up = app.forges.get(&push.repository.forge)?.changed_files(&push).await;
+    looked_up
+        .inspect_err(|trouble| {
             tracing::warn!(repo.name = %push.repository, "the changed files stay unknown: {trouble}");
-        }
-    }
+        })
+        .ok()
 }
 
 fn starts(decision: &Decision) -> Option<&[Planned]> {
@@ -115,8 +115,8 @@ fn starts(decision: &Decision) -> Option<&[Planned]> {
 }
 
 fn settle_only(change: &mut Change, forge: ForgeName, delivered: Delivered, decision: Decision) {
-    if let (Event::Push(push), false) = (&delivered.event, matches!(decision.verdict, Verdict::Refused)) {
-        let commit = commit_of(push);
+    if let (Some(push), false) = (delivered.event.as_push(), matches!(decision.verdict, Verdict::Refused)) {
+        let commit = commit_of(&push);
         if !change.owed.contains(&commit) {
             change.owed.push(commit);
         }
@@ -125,8 +125,8 @@ fn settle_only(change: &mut Change, forge: ForgeName, delivered: Delivered, deci
 }
 
 async fn begin(app: &App, forge: ForgeName, delivered: Delivered, decision: Decision) -> Result<(), StoreError> {
-    let (Event::Push(push), Some(chain)) = (&delivered.event, starts(&decision)) else { return Ok(()) };
-    let push = push.clone();
+    let (Some(push), Some(chain)) = (delivered.event.as_push(), starts(&decision)) else { return Ok(()) };
+    let push = push.into_owned();
     let run = Run::new(&push, &delivered.id, &decision.rules, chain, app.clock.now());
     let Some(run) = run else { return Ok(()) };
     tracing::info!(run.id = %run.id, delivery.id = %delivered.id, repo.name = %push.repository, "a run starts");

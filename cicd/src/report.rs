@@ -55,8 +55,8 @@ async fn pay_all(app: &App, of_one: Vec<Owed>) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub async fn desired(app: &App, commit: &Commit) -> Result<Vec<Status>, StoreError> {
     let all_runs = app.store.runs(RunFilter::OfCommit(commit.repository.clone(), commit.commit.clone())).await?;
-    let same_kind = |run: &router::run::Run| run.key.git_ref.branch().is_some() == commit.git_ref.branch().is_some();
-    let all_runs: Vec<_> = all_runs.into_iter().filter(same_kind).collect();
+    let shares = |run: &router::run::Run| status::shares_verdict(&run.key.git_ref, &commit.git_ref);
+    let all_runs: Vec<_> = all_runs.into_iter().filter(shares).collect();
     let runs: Vec<_> = all_runs.iter().filter(|run| run.key.git_ref == commit.git_ref).cloned().collect();
     let record = app.store.decision_for(commit).await?;
     let decision: Option<(_, &Decision)> =

@@ -3,11 +3,12 @@
 //! `event/{github,gitlab,local}` are the only files that know a forge's field names. They are lenient: a field that
 //! is not needed is not read, an event that is not for us is [`Event::Other`], never an error.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
+use crate::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Origin, RepoPath, Repository, RequestRef};
 use crate::verify::Verified;
 
 pub mod github;
@@ -87,6 +88,12 @@ pub enum ChangedFiles {
     Unknown(String),
 }
 
+impl Default for ChangedFiles {
+    fn default() -> Self {
+        Self::Unknown("a change request does not list them".to_owned())
+    }
+}
+
 impl ChangedFiles {
     /// A known set, from anything that gives paths.
     pub fn known<S: Into<String>>(paths: impl IntoIterator<Item = S>) -> Self {
@@ -122,10 +129,51 @@ pub struct ChangeRequest {
     pub source: String,
     /// It comes from another repository.
     pub fork: bool,
+    /// That other repository, when the forge names it.
+    #[serde(default)]
+    pub from: Option<RepoPath>,
     /// Its newest commit, when the forge says.
     pub commit: Option<CommitId>,
+    /// The commit before that, when this event is about new ones and the forge says.
+    #[serde(default)]
+    pub before: Option<CommitId>,
+    /// It is new, open again, or has new commits: what a pipeline can be started for.
+    #[serde(default)]
+    pub moved: bool,
     /// Who did it.
     pub actor: String,
+    /// Its title, which its author wrote.
+    #[serde(default)]
+    pub title: String,
+    /// The files that it asks to change. No event says them; the forge does when it is asked.
+    #[serde(default)]
+    pub changed: ChangedFiles,
+}
+
+impl ChangeRequest {
+    /// Itself as a push of its head, when there is something that a pipeline could be started for.
+    pub fn as_push(&self) -> Option<Push> {
+        let origin = match (&self.from, self.fork) {
+            (_, false) => Origin::Same,
+            (Some(path), true) => Origin::Fork(path.clone()),
+            (None, true) => Origin::Unnamed,
+        };
+        let (number, target, source) = (self.number, self.target.clone(), self.source.clone());
+        let git_ref = GitRef::Request(Box::new(RequestRef { number, target, source, origin }));
+        // Two names that are too long together cannot be kept.
+        let git_ref = GitRef::new(&git_ref.to_string()).ok()?;
+        Some(Push {
+            repository: self.repository.clone(),
+            git_ref,
+            before: self.before.clone(),
+            commit: self.commit.clone().filter(|_| self.moved)?,
+            actor: self.actor.clone(),
+            created: false,
+            forced: false,
+            changed: self.changed.clone(),
+            message: self.title.clone(),
+        })
+    }
 }
 
 /// What is known of an event that starts nothing.
@@ -149,6 +197,24 @@ pub struct Unreadable {
 }
 
 impl Event {
+    /// What a pipeline could be started for: a push, or a change request as a push of its head.
+    pub fn as_push(&self) -> Option<Cow<'_, Push>> {
+        match self {
+            Self::Push(push) => Some(Cow::Borrowed(push)),
+            Self::ChangeRequest(request) => request.as_push().map(Cow::Owned),
+            Self::Deleted(_) | Self::Comment(_) | Self::Ping(_) | Self::Other(_) | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// Fills in the changed files that the forge has told.
+    pub fn set_changed(&mut self, files: ChangedFiles) {
+        match self {
+            Self::Push(push) => push.changed = files,
+            Self::ChangeRequest(request) => request.changed = files,
+            Self::Deleted(_) | Self::Comment(_) | Self::Ping(_) | Self::Other(_) | Self::Unreadable(_) => {}
+        }
+    }
+
     /// The repository it is about, when it has one.
     pub fn repository(&self) -> Option<&Repository> {
         match self {
@@ -165,6 +231,8 @@ impl Event {
         match self {
             Self::Push(Push { git_ref: GitRef::Branch(_), .. }) => "push",
             Self::Push(Push { git_ref: GitRef::Tag(_), .. }) => "tag",
+            Self::Push(Push { git_ref: GitRef::Request(_), .. })
+            | Self::Deleted(Deleted { git_ref: GitRef::Request(_), .. }) => "change_request",
             Self::Deleted(Deleted { git_ref: GitRef::Branch(_), .. }) => "branch_deleted",
             Self::Deleted(Deleted { git_ref: GitRef::Tag(_), .. }) => "tag_deleted",
             Self::ChangeRequest(_) => "change_request",

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 mod git_ref;
 mod repository;
 
-pub use git_ref::GitRef;
+pub use git_ref::{GitRef, Origin, RequestRef};
 pub use repository::{ForgeKind, RepoPath, Repository};
 
 /// Why a text is not what it should be. The message names the rule, never more than 80 characters of the text.

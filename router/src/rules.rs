@@ -21,7 +21,7 @@ mod parse;
 mod pattern;
 
 pub use check::TestOutcome;
-pub use explain::{Changed, Receipt, ReceiptRun, Unknown};
+pub use explain::{Changed, Receipt, ReceiptRequest, ReceiptRun, ReceiptShadow, Unknown};
 
 /// A rule file that has passed every check.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ struct Route {
     condition: condition::Condition,
     /// None for `pipeline: none`.
     goal: Option<Goal>,
+    /// `shadow: true`: it owns nothing. What it would have owned is recorded.
+    shadow: bool,
 }
 
 /// What a route starts; numbers count in the lists of [`Rules`].
@@ -137,7 +139,8 @@ impl Rules {
     }
 
     fn line(&self, route: &Route) -> String {
-        let when = titles(&route.condition);
+        let shadow = if route.shadow { "shadow: " } else { "" };
+        let when = format!("{shadow}{}", titles(&route.condition));
         let Some(goal) = &route.goal else { return format!("{when} -> nothing") };
         let pipeline = &self.pipelines[goal.pipeline];
         let names: Vec<&str> = match &goal.stages {
@@ -181,7 +184,9 @@ impl NamedRepository {
 
 /// A condition in one line: "branch main, paths any infra/**".
 fn titles(condition: &condition::Condition) -> String {
-    let titles: Vec<String> = condition.all.iter().map(condition::Predicate::title).collect();
+    let of_requests = (condition.about == condition::About::Requests).then(|| "change request".to_owned());
+    let titles: Vec<String> =
+        of_requests.into_iter().chain(condition.all.iter().map(condition::Predicate::title)).collect();
     if titles.is_empty() { "any push".to_owned() } else { titles.join(", ") }
 }
 
@@ -194,8 +199,22 @@ pub struct Decision {
     pub because: Vec<String>,
     /// The route that came nearest without matching, and the first thing that failed.
     pub nearest_miss: Option<NearestMiss>,
+    /// The shadow routes above the owner that would have owned the push, each as if it alone had been in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<Shadow>,
     /// The hash of the rule file: `sha256:<64 hex>`.
     pub rules: String,
+}
+
+/// What a route with `shadow: true` would have done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// The route.
+    pub route: RouteName,
+    /// What would have started, one after the other's success; empty for `pipeline: none`.
+    pub chain: Vec<Planned>,
+    /// Why, each a short sentence.
+    pub because: Vec<String>,
 }
 
 /// What is done about an event.

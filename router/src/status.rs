@@ -13,7 +13,8 @@ use crate::run::{EnvironmentRun, GateState, Run, RunState, Work, WorkState};
 /// One status on one commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// `pointsman`, `pointsman/tag`, `pointsman/<pipeline>/<stage>`, `pointsman/<pipeline>/deploy/<environment>`.
+    /// `pointsman`, `pointsman/tag`, `pointsman/<pipeline>/<stage>`, `pointsman/<pipeline>/deploy/<environment>`; those of a
+    /// tag's or a change request's parts have `tag/` or `request/` after the first slash.
     pub context: String,
     /// What it says.
     pub state: StatusState,
@@ -59,7 +60,7 @@ pub struct Known<'a> {
     pub git_ref: &'a GitRef,
     /// Its runs under that ref, oldest first.
     pub runs: &'a [Run],
-    /// Its runs under every ref of the same kind, oldest first: the verdict is about the commit.
+    /// Its runs under every ref that [shares the verdict](shares_verdict), oldest first: the verdict is about the commit.
     pub all_runs: &'a [Run],
     /// The newest decision about it.
     pub decision: Option<(&'a DeliveryId, &'a Decision)>,
@@ -81,10 +82,28 @@ pub fn desired(known: &Known<'_>) -> Vec<Status> {
     statuses
 }
 
+/// Whether the runs of two refs of one commit are one verdict.
+///
+/// A branch's and a change request's are: the commit is the same, and a forge asks for one required status. A tag's stands
+/// apart.
+pub fn shares_verdict(one: &GitRef, other: &GitRef) -> bool {
+    context(one) == context(other)
+}
+
+/// The context of the verdict.
+fn context(git_ref: &GitRef) -> &'static str {
+    match git_ref {
+        GitRef::Branch(_) | GitRef::Request(_) => "pointsman",
+        GitRef::Tag(_) => "pointsman/tag",
+    }
+}
+
+/// What the contexts of stages and deploys begin with.
 fn prefix(git_ref: &GitRef) -> &'static str {
     match git_ref {
         GitRef::Branch(_) => "pointsman",
         GitRef::Tag(_) => "pointsman/tag",
+        GitRef::Request(_) => "pointsman/request",
     }
 }
 
@@ -113,7 +132,7 @@ fn verdict(known: &Known<'_>) -> Option<Status> {
         description = format!("{description}, then {}", next.route);
     }
     Some(Status {
-        context: prefix(known.git_ref).to_owned(),
+        context: context(known.git_ref).to_owned(),
         state,
         description: cut(&description),
         url: format!("{}/runs/{}", known.base_url, run.id),
@@ -124,15 +143,18 @@ fn verdict(known: &Known<'_>) -> Option<Status> {
 fn nothing_started(known: &Known<'_>) -> Option<Status> {
     let (delivery, decision) = known.decision?;
     let why = decision.because.join(", ");
-    let description = match &decision.verdict {
-        Verdict::Ignore { .. } => why,
-        Verdict::Nothing { route: Some(route) } => format!("nothing to do: {route}: {why}"),
-        Verdict::Start { route, manual: true, .. } => format!("{route} is started by a person, from this link"),
+    let (state, description) = match &decision.verdict {
+        Verdict::Ignore { .. } => (StatusState::Success, why),
+        Verdict::Nothing { route: Some(route) } => (StatusState::Success, format!("nothing to do: {route}: {why}")),
+        // Nothing has been tried yet, so it is not well yet: a required check waits for the person.
+        Verdict::Start { route, manual: true, .. } => {
+            (StatusState::Pending, format!("waiting for release: {route} is started by a person, from this link"))
+        }
         Verdict::Start { .. } | Verdict::Nothing { route: None } | Verdict::Refused => return None,
     };
     Some(Status {
-        context: prefix(known.git_ref).to_owned(),
-        state: StatusState::Success,
+        context: context(known.git_ref).to_owned(),
+        state,
         description: cut(&description),
         url: format!("{}/deliveries/{delivery}", known.base_url),
     })

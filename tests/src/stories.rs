@@ -7,5 +7,6 @@ mod gateway;
 mod house;
 mod order;
 mod pushes;
+mod requests;
 mod telling;
 mod trouble;

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use octocrab::Octocrab;
 use router::event::{ChangedFiles, Push};
-use router::id::{CommitId, Repository};
+use router::id::{CommitId, GitRef, Repository};
 use router::secret::Secret;
 use router::status::{DESCRIPTION_MAX, Status, StatusState};
 use serde::Deserialize;
@@ -33,6 +33,9 @@ const API_URL: &str = "https://api.github.com";
 
 /// GitHub names at most so many files of a comparison and says nothing of the rest.
 const FILES_MAX: usize = 300;
+
+/// GitHub lists at most 3000 files of a pull request, a hundred to a page.
+const REQUEST_PAGES_MAX: usize = 30;
 
 /// How to reach one GitHub.
 pub struct GithubSettings {
@@ -90,6 +93,27 @@ impl Github {
         self.crab.get(route, None::<&()>).await
     }
 
+    /// The files that a pull request changes, which are those that its newest commit changes: GitHub lists at most 3000.
+    async fn files_of_request(&self, push: &Push, number: u64) -> octocrab::Result<ChangedFiles> {
+        let mut all = BTreeSet::new();
+        for page in 1..=REQUEST_PAGES_MAX {
+            let route = format!("/repos/{}/pulls/{number}/files?per_page=100&page={page}", push.repository.path);
+            let files: Vec<File> = self.crab.get(route, None::<&()>).await?;
+            let is_last = files.len() < 100;
+            all.extend(files.into_iter().flat_map(File::places));
+            if is_last {
+                // The list is of the pull request as it is now; asked last, so that nothing newer is in it.
+                let route = format!("/repos/{}/pulls/{number}", push.repository.path);
+                let now: PullRequest = self.crab.get(route, None::<&()>).await?;
+                return Ok(match now.head.sha == push.commit.as_str() {
+                    true => ChangedFiles::Known(all),
+                    false => ChangedFiles::Unknown("the pull request has newer commits".to_owned()),
+                });
+            }
+        }
+        Ok(ChangedFiles::Unknown("the pull request changes more files than GitHub lists".to_owned()))
+    }
+
     /// One call, answered in time or counted as unreachable.
     async fn in_time<T>(&self, call: impl Future<Output = octocrab::Result<T>>) -> Result<T, Refusal> {
         match timeout(ANSWER_WITHIN, call).await {
@@ -118,6 +142,12 @@ impl Forge for Github {
     }
 
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        if let GitRef::Request(request) = &push.git_ref {
+            return match self.in_time(self.files_of_request(push, request.number)).await {
+                Ok(files) => Ok(files),
+                Err(refusal) => refusal.files(),
+            };
+        }
         let before = match &push.before {
             None => return Ok(ChangedFiles::Unknown("it is new, so there is nothing to compare it with".to_owned())),
             Some(_) if push.forced => return Ok(ChangedFiles::Unknown("history was rewritten".to_owned())),
@@ -195,6 +225,23 @@ struct File {
     previous_filename: Option<String>,
 }
 
+/// What we read of a pull request.
+#[derive(Deserialize)]
+struct PullRequest {
+    head: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: String,
+}
+
+impl File {
+    fn places(self) -> impl Iterator<Item = String> {
+        [Some(self.filename), self.previous_filename].into_iter().flatten()
+    }
+}
+
 impl Comparison {
     fn files(self) -> ChangedFiles {
         // The comparison starts at the newest common commit; only when that is the old one does it show the whole push.
@@ -204,8 +251,7 @@ impl Comparison {
         if self.files.len() >= FILES_MAX {
             return ChangedFiles::Unknown(format!("GitHub lists at most {FILES_MAX} changed files"));
         }
-        let both_places = |file: File| [Some(file.filename), file.previous_filename];
-        ChangedFiles::Known(self.files.into_iter().flat_map(both_places).flatten().collect::<BTreeSet<_>>())
+        ChangedFiles::Known(self.files.into_iter().flat_map(File::places).collect())
     }
 }
 

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use gitlab::api::projects::repository::commits::{CommitStatusState, CompareCommits, CreateCommitStatus};
 use gitlab::api::{AsyncQuery, Endpoint};
 use router::event::{ChangedFiles, Push};
-use router::id::{CommitId, Repository};
+use router::id::{CommitId, GitRef, Origin, Repository};
 use router::secret::Secret;
 use router::status::{Status, StatusState};
 use serde::Deserialize;
@@ -76,6 +76,20 @@ impl Gitlab {
         endpoint.query_async(&self.wire).await.map_err(|error| refused::read(error, &self.token))
     }
 
+    async fn compare(&self, push: &Push, from: &str, straight: bool) -> Result<ChangedFiles, TryLater> {
+        let endpoint = CompareCommits::builder()
+            .project(push.repository.path.as_str())
+            .from(from)
+            .to(push.commit.as_str())
+            .straight(straight)
+            .build()
+            .expect("project, from and to are all there is to give");
+        match self.ask::<Comparison>(endpoint).await {
+            Ok(comparison) => Ok(comparison.files()),
+            Err(refused) => refused.refusal().files(),
+        }
+    }
+
     fn pipeline_of(&self, commit: &Commit) -> Option<u64> {
         let known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|(of, _)| of == commit).map(|(_, pipeline)| *pipeline)
@@ -116,23 +130,17 @@ impl Forge for Gitlab {
     }
 
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        if let GitRef::Request(request) = &push.git_ref {
+            // From where the two branches parted: what the merge request changes, and not what its target has got since.
+            return self.compare(push, &request.target, false).await;
+        }
         let before = match &push.before {
             None => return Ok(ChangedFiles::Unknown("it is new, so there is nothing to compare it with".to_owned())),
             Some(_) if push.forced => return Ok(ChangedFiles::Unknown("history was rewritten".to_owned())),
             Some(before) => before,
         };
         // Straight, from tree to tree: GitLab does not say whether history was rewritten, and so it does not matter.
-        let endpoint = CompareCommits::builder()
-            .project(push.repository.path.as_str())
-            .from(before.as_str())
-            .to(push.commit.as_str())
-            .straight(true)
-            .build()
-            .expect("project, from and to are all there is to give");
-        match self.ask::<Comparison>(endpoint).await {
-            Ok(comparison) => Ok(comparison.files()),
-            Err(refused) => refused.refusal().files(),
-        }
+        self.compare(push, before.as_str(), true).await
     }
 
     async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
@@ -163,9 +171,17 @@ fn status_endpoint<'a>(
     status: &'a Status,
     pipeline: Option<u64>,
 ) -> Result<CreateCommitStatus<'a>, String> {
+    // GitLab shows the pipelines of a merge request that comes from a fork in that fork.
+    let project = match commit.git_ref.request().map(|request| &request.origin) {
+        Some(Origin::Fork(path)) => path,
+        Some(Origin::Unnamed) => {
+            return Err("the merge request comes from a project that GitLab does not name".to_owned());
+        }
+        Some(Origin::Same) | None => &commit.repository.path,
+    };
     let mut builder = CreateCommitStatus::builder();
     builder
-        .project(commit.repository.path.as_str())
+        .project(project.as_str())
         .commit(commit.commit.as_str())
         .state(state(status.state))
         .name(status.context.as_str())

@@ -80,6 +80,7 @@ fn receipt(record: &DeliveryRecord) -> Result<Value, Failure> {
         verdict: Verdict::Nothing { route: None },
         because: vec!["nothing has been decided yet".to_owned()],
         nearest_miss: None,
+        shadows: Vec::new(),
         rules: String::new(),
     };
     let decision = record.decision.as_ref();

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::reading::{self, Why, or_default};
 use super::{About, ChangeRequest, ChangedFiles, Deleted, Delivered, Event, Push};
-use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, Repository};
+use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
 use crate::verify::Verified;
 
 /// GitHub lists at most so many commits of a push; with so many, some may be missing.
@@ -126,7 +126,7 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     // An annotated tag points to a tag object; the commit, which statuses go to, is the head commit.
     let commit = match (&git_ref, &body.head_commit) {
         (GitRef::Tag(_), Some(head)) => CommitId::new(&head.id)?,
-        (GitRef::Tag(_), None) | (GitRef::Branch(_), _) => after,
+        (GitRef::Tag(_), None) | (GitRef::Branch(_) | GitRef::Request(_), _) => after,
     };
     let (created, forced) = (body.created || before.is_none(), body.forced);
     let message = reading::message(body.head_commit.as_ref().map_or("", |head| &head.message));
@@ -183,6 +183,8 @@ struct ChangeRequestBody {
     #[serde(default, deserialize_with = "or_default")]
     action: String,
     number: u64,
+    /// The head before, of a `synchronize`.
+    before: Option<String>,
     pull_request: PullRequest,
     repository: Repo,
     #[serde(default, deserialize_with = "or_default")]
@@ -191,6 +193,8 @@ struct ChangeRequestBody {
 
 #[derive(Deserialize)]
 struct PullRequest {
+    #[serde(default, deserialize_with = "or_default")]
+    title: String,
     head: Side,
     base: Side,
 }
@@ -206,7 +210,7 @@ struct Side {
 
 fn change_request(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     let body: ChangeRequestBody = serde_json::from_slice(json)?;
-    let PullRequest { head, base } = body.pull_request;
+    let PullRequest { title, head, base } = body.pull_request;
     let of_this = |repo: &Repo| repo.full_name.eq_ignore_ascii_case(&body.repository.full_name);
     Ok(Event::ChangeRequest(ChangeRequest {
         repository: repository(&body.repository, forge)?,
@@ -215,8 +219,13 @@ fn change_request(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         target: reading::branch(base.branch)?,
         source: reading::branch(head.branch)?,
         fork: !head.repo.as_ref().is_some_and(of_this),
+        from: head.repo.as_ref().and_then(|repo| RepoPath::new(&repo.full_name).ok()),
         commit: head.sha.map(CommitId::new).transpose()?,
+        before: body.before.and_then(|before| CommitId::new(before).ok()),
+        moved: matches!(body.action.as_str(), "opened" | "reopened" | "synchronize"),
         actor: reading::actor([&body.sender.login]),
+        title: reading::message(&title),
+        changed: ChangedFiles::default(),
     }))
 }
 

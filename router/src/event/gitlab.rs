@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::reading::{self, Why, or_default};
 use super::{About, ChangeRequest, ChangedFiles, Deleted, Delivered, Event, Push};
-use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, Repository};
+use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
 use crate::verify::{Verified, WEBHOOK_ID};
 
 /// GitLab lists the newest commits of a push, at most so many, and says how many there are in all.
@@ -37,6 +37,7 @@ fn system(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     let body: AboutBody = reading::if_possible(json)?;
     match body.kind() {
         "push" | "tag_push" => push(what, json, forge),
+        "merge_request" => change_request(json, forge),
         "" => about(what, json, forge).map(Event::Other),
         kind => about(kind, json, forge).map(Event::Other),
     }
@@ -163,6 +164,12 @@ struct MergeRequest {
     action: String,
     target_branch: String,
     source_branch: String,
+    /// The head before, of an `update` with new commits.
+    oldrev: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    title: String,
+    #[serde(default, deserialize_with = "or_default")]
+    source: Project,
     source_project_id: Option<u64>,
     target_project_id: Option<u64>,
     last_commit: Option<LastCommit>,
@@ -197,8 +204,15 @@ fn change_request(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         source: reading::branch(request.source_branch)?,
         // A source that is gone is not ours either.
         fork: request.source_project_id.is_none() || request.source_project_id != request.target_project_id,
+        from: RepoPath::new(&request.source.path_with_namespace).ok(),
         commit: request.last_commit.map(|commit| CommitId::new(commit.id)).transpose()?,
+        // Of the many updates only those with an `oldrev` have new commits.
+        moved: matches!(request.action.as_str(), "open" | "reopen")
+            || (request.action == "update" && request.oldrev.is_some()),
+        before: request.oldrev.and_then(|before| CommitId::new(before).ok()),
         actor: user.actor(),
+        title: reading::message(&request.title),
+        changed: ChangedFiles::default(),
     }))
 }
 

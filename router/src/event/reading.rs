@@ -77,6 +77,7 @@ pub(super) fn not_for_us(what: &str, repository: Repository, actor: String) -> E
 
 /// A branch or a tag; none for what lies elsewhere under `refs/` (notes, merge requests), which is nobody's push.
 pub(super) fn git_ref(full: &str) -> Result<Option<GitRef>, Invalid> {
+    // Ours, which no forge sends: what looks like it is somebody's ref of that name.
     let elsewhere = full.starts_with("refs/") && !full.starts_with("refs/heads/") && !full.starts_with("refs/tags/");
     if elsewhere { Ok(None) } else { GitRef::new(full).map(Some) }
 }

@@ -1,13 +1,13 @@
-//! A git reference a push can move: a branch or a tag.
+//! What a run is about: a branch, a tag, or the head of a change request.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Invalid;
+use super::{Invalid, RepoPath};
 
-/// A branch or a tag, with its short name. Serialised as the full ref (`refs/heads/main`).
+/// A branch, a tag or a change request, with its short name. Serialised as the full ref (`refs/heads/main`).
 ///
 /// The name keeps git's own rules (git-check-ref-format), which allow ``x;echo${IFS}hi|sh``: it is safe neither in a
 /// shell nor in HTML nor, because of its slashes and its length, in a file name.
@@ -17,6 +17,32 @@ pub enum GitRef {
     Branch(String),
     /// `refs/tags/<name>`
     Tag(String),
+    /// `refs/requests/<number>/<target>:<source>`: our own name, because each forge has another one.
+    Request(Box<RequestRef>),
+}
+
+/// The head of a pull request or merge request.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestRef {
+    /// Its number in the repository that it asks to change.
+    pub number: u64,
+    /// The branch it asks to change.
+    pub target: String,
+    /// The branch it comes from.
+    pub source: String,
+    /// Whose branch that is.
+    pub origin: Origin,
+}
+
+/// Whose branch a change request comes from.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Origin {
+    /// The repository's own.
+    Same,
+    /// Another repository's.
+    Fork(RepoPath),
+    /// Another repository's that is gone, or that the forge does not name.
+    Unnamed,
 }
 
 impl GitRef {
@@ -25,6 +51,9 @@ impl GitRef {
     /// # Errors
     /// [`Invalid`] when it is neither a branch nor a tag, or git itself would refuse the name.
     pub fn new(full: &str) -> Result<Self, Invalid> {
+        if let Some(rest) = full.strip_prefix("refs/requests/") {
+            return RequestRef::read(full, rest).map(|request| Self::Request(Box::new(request)));
+        }
         let (make, name): (fn(String) -> Self, &str) = if let Some(name) = full.strip_prefix("refs/heads/") {
             (Self::Branch, name)
         } else if let Some(name) = full.strip_prefix("refs/tags/") {
@@ -36,10 +65,11 @@ impl GitRef {
         Ok(make(name.to_owned()))
     }
 
-    /// The short name: `main`, `v1.0.0`.
+    /// The short name: `main`, `v1.0.0`; of a change request the branch it comes from.
     pub fn short(&self) -> &str {
         match self {
             Self::Branch(name) | Self::Tag(name) => name,
+            Self::Request(request) => &request.source,
         }
     }
 
@@ -47,7 +77,7 @@ impl GitRef {
     pub fn branch(&self) -> Option<&str> {
         match self {
             Self::Branch(name) => Some(name),
-            Self::Tag(_) => None,
+            Self::Tag(_) | Self::Request(_) => None,
         }
     }
 
@@ -55,8 +85,47 @@ impl GitRef {
     pub fn tag(&self) -> Option<&str> {
         match self {
             Self::Tag(name) => Some(name),
-            Self::Branch(_) => None,
+            Self::Branch(_) | Self::Request(_) => None,
         }
+    }
+
+    /// The change request, when it is one.
+    pub fn request(&self) -> Option<&RequestRef> {
+        match self {
+            Self::Request(request) => Some(request),
+            Self::Branch(_) | Self::Tag(_) => None,
+        }
+    }
+}
+
+/// Room for two names of branches and a path; a key of a store holds no more.
+const REQUEST_BYTES_MAX: usize = 1000;
+
+impl RequestRef {
+    /// It comes from another repository.
+    pub fn is_from_fork(&self) -> bool {
+        self.origin != Origin::Same
+    }
+
+    fn read(full: &str, rest: &str) -> Result<Self, Invalid> {
+        let shape = || Invalid::new("ref", full, "a change request is refs/requests/<number>/<target>:<source>");
+        if full.len() > REQUEST_BYTES_MAX {
+            return Err(Invalid::new("ref", full, "a change request's two branches have at most 1000 bytes together"));
+        }
+        let (number, names) = rest.split_once('/').ok_or_else(shape)?;
+        // No name of a branch and no path holds a colon.
+        let parts: Vec<&str> = names.split(':').collect();
+        let (target, origin, source) = match parts[..] {
+            [target, source] => (target, Origin::Same, source),
+            [target, "", source] => (target, Origin::Unnamed, source),
+            [target, path, source] => (target, Origin::Fork(RepoPath::new(path)?), source),
+            _ => return Err(shape()),
+        };
+        for name in [target, source] {
+            check(name).map_err(|rule| Invalid::new("ref", full, rule))?;
+        }
+        let number = number.parse().map_err(|_| shape())?;
+        Ok(Self { number, target: target.to_owned(), source: source.to_owned(), origin })
     }
 }
 
@@ -81,6 +150,14 @@ impl fmt::Display for GitRef {
         match self {
             Self::Branch(name) => write!(f, "refs/heads/{name}"),
             Self::Tag(name) => write!(f, "refs/tags/{name}"),
+            Self::Request(request) => {
+                let RequestRef { number, target, source, origin } = request.as_ref();
+                match origin {
+                    Origin::Same => write!(f, "refs/requests/{number}/{target}:{source}"),
+                    Origin::Fork(path) => write!(f, "refs/requests/{number}/{target}:{path}:{source}"),
+                    Origin::Unnamed => write!(f, "refs/requests/{number}/{target}::{source}"),
+                }
+            }
         }
     }
 }
@@ -116,6 +193,26 @@ mod tests {
             assert_eq!(read.branch(), Some(name));
             assert_eq!(read.to_string(), full);
         }
+    }
+
+    #[test]
+    fn a_change_request_has_a_ref_of_ours() {
+        for (full, from_fork) in [
+            ("refs/requests/7/main:feature/a", false),
+            ("refs/requests/7/release/1:mallory/shop:main", true),
+            ("refs/requests/7/main::main", true),
+        ] {
+            let read = GitRef::new(full).unwrap();
+            assert_eq!(read.to_string(), full);
+            assert_eq!(read.request().unwrap().is_from_fork(), from_fork, "{full}");
+            assert_eq!((read.branch(), read.tag()), (None, None));
+        }
+        let long = format!("refs/requests/7/main:{}", "x".repeat(1000));
+        for wrong in ["refs/requests/7", "refs/requests/x/a:b", "refs/requests/7/a", "refs/requests/7/a:../b:c", &long]
+        {
+            assert!(GitRef::new(wrong).is_err(), "{wrong}");
+        }
+        assert!(GitRef::new("refs/requests/7/a:b c").is_err());
     }
 
     #[test]

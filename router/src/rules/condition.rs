@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::parse::shown;
 use super::pattern::{Pattern, Patterns};
 use crate::event::{ChangedFiles, Push};
-use crate::id::{ForgeName, GitRef};
+use crate::id::{ForgeName, GitRef, Origin};
 
 /// Predicates that must all hold.
 #[derive(Debug)]
@@ -17,6 +17,30 @@ pub(super) struct Condition {
     pub(super) all: Vec<Predicate>,
     /// A push that this owns starts nothing.
     pub(super) skips: bool,
+    /// What it is asked about at all.
+    pub(super) about: About,
+}
+
+/// What a condition is asked about. A route for pushes is never asked about a change request, nor the other way round, so
+/// that code from outside starts nothing unless a route names change requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// `branch`, `tag`, `any`.
+    Pushes,
+    /// `change_request`.
+    Requests,
+    /// An `ignore` entry.
+    Both,
+}
+
+impl About {
+    pub(super) fn covers(self, git_ref: &GitRef) -> bool {
+        match self {
+            Self::Pushes => git_ref.request().is_none(),
+            Self::Requests => git_ref.request().is_some(),
+            Self::Both => true,
+        }
+    }
 }
 
 /// One thing that a push must be like.
@@ -28,6 +52,12 @@ pub(super) enum Predicate {
     Forge(Vec<ForgeName>),
     /// `branch` and `tag`
     Ref(Moved, Patterns),
+    /// `change_request: {target}`
+    Target(Patterns),
+    /// `change_request: {source}`
+    Source(Patterns),
+    /// `forks: false`: a change request comes from the repository itself.
+    NoFork,
     /// `actors`
     Actor(Patterns),
     /// `message`
@@ -45,6 +75,7 @@ pub(super) enum Predicate {
 pub(super) enum Moved {
     Branch,
     Tag,
+    Request,
 }
 
 /// How many of the changed files, or of the globs.
@@ -76,6 +107,7 @@ impl Moved {
         match git_ref {
             GitRef::Branch(_) => Self::Branch,
             GitRef::Tag(_) => Self::Tag,
+            GitRef::Request(_) => Self::Request,
         }
     }
 
@@ -83,19 +115,27 @@ impl Moved {
         match self {
             Self::Branch => "branch",
             Self::Tag => "tag",
+            Self::Request => "change request",
         }
     }
 }
 
 impl Condition {
     /// The first predicate that fails, with the number of those that held before it.
+    /// The caller has seen to it that the condition is [`About`] this push at all.
     pub(super) fn first_failing(&self, push: &Push) -> Option<(usize, &Predicate)> {
         self.all.iter().enumerate().find(|(_, predicate)| !predicate.holds(push, self.skips))
     }
 
+    /// Whether it is about this push, and all of it holds.
+    pub(super) fn holds(&self, push: &Push) -> bool {
+        self.about.covers(&push.git_ref) && self.first_failing(push).is_none()
+    }
+
     /// Whether everything holds that can be said without looking at files.
     pub(super) fn holds_but_for_files(&self, push: &Push) -> bool {
-        self.all.iter().all(|predicate| predicate.is_about_files() || predicate.holds(push, self.skips))
+        self.about.covers(&push.git_ref)
+            && self.all.iter().all(|predicate| predicate.is_about_files() || predicate.holds(push, self.skips))
     }
 
     pub(super) fn looks_at_files(&self) -> bool {
@@ -135,6 +175,11 @@ impl Predicate {
             }
             Self::Ref(moved, globs) => *moved == Moved::of(&push.git_ref) && globs.matches(push.git_ref.short()),
             Self::Actor(globs) => globs.matches(&push.actor),
+            Self::Target(globs) => push.git_ref.request().is_some_and(|request| globs.matches(&request.target)),
+            Self::Source(globs) => push.git_ref.request().is_some_and(|request| globs.matches(&request.source)),
+            Self::NoFork => !is_from_fork(push),
+            // What an outsider writes is no reason to skip work, and to show a success, on the outsider's own code.
+            Self::Message(_) if skips && is_from_fork(push) => false,
             Self::Message(globs) => globs.matches(&push.message),
             Self::Created(wanted) => push.created == *wanted,
             Self::Forced(wanted) => push.forced == *wanted,
@@ -158,6 +203,22 @@ impl Predicate {
                 moved => format!("{} is a {}, not a {}", shown(push.git_ref.short()), moved.word(), wanted.word()),
             },
             Self::Actor(globs) => matched("actor", &push.actor, globs),
+            Self::Target(globs) => {
+                matched("target", push.git_ref.request().map_or("", |request| &request.target), globs)
+            }
+            Self::Source(globs) => {
+                matched("source", push.git_ref.request().map_or("", |request| &request.source), globs)
+            }
+            Self::NoFork => match push.git_ref.request().map(|request| &request.origin) {
+                None | Some(Origin::Same) => "it comes from a branch of this repository".to_owned(),
+                Some(Origin::Fork(path)) => {
+                    format!("it comes from the fork {path}, and forks start nothing here (forks: false)")
+                }
+                Some(Origin::Unnamed) => "it comes from a fork, and forks start nothing here (forks: false)".to_owned(),
+            },
+            Self::Message(_) if skips && is_from_fork(push) => {
+                "it comes from a fork, and what is written there skips nothing".to_owned()
+            }
             Self::Message(globs) => {
                 let verb = if globs.matches(&push.message) { "matches" } else { "does not match" };
                 format!("the message {verb} {}", globs.words())
@@ -191,6 +252,9 @@ impl Predicate {
             Self::Repository(globs) => format!("repos {}", globs.words()),
             Self::Forge(names) => format!("forge {}", listed(names)),
             Self::Ref(moved, globs) => format!("{} {}", moved.word(), globs.words()),
+            Self::Target(globs) => format!("target {}", globs.words()),
+            Self::Source(globs) => format!("source {}", globs.words()),
+            Self::NoFork => "no forks".to_owned(),
             Self::Actor(globs) => format!("actors {}", globs.words()),
             Self::Message(globs) => format!("message {}", globs.words()),
             Self::Created(wanted) => format!("created {wanted}"),
@@ -243,6 +307,10 @@ fn matched(what: &str, name: &str, globs: &Patterns) -> String {
         (None, Some(glob)) => format!("{what} {shown} is taken out by !{}", glob.as_str()),
         (None, None) => format!("{what} {shown} does not match {}", globs.words()),
     }
+}
+
+fn is_from_fork(push: &Push) -> bool {
+    push.git_ref.request().is_some_and(crate::id::RequestRef::is_from_fork)
 }
 
 fn listed(names: &[ForgeName]) -> String {

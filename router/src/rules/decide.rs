@@ -1,7 +1,7 @@
 //! A push to a decision. Nothing here can fail, and the same push always leads to the same decision.
 
-use super::{Decision, NamedRepository, NearestMiss, Route, Rules, Verdict};
-use crate::event::{ChangedFiles, Deleted, Event, Push};
+use super::{Decision, NamedRepository, NearestMiss, Route, Rules, Shadow, Verdict};
+use crate::event::{ChangeRequest, ChangedFiles, Deleted, Event, Push};
 use crate::id::GitRef;
 use crate::pipeline::{Plan, Planned};
 
@@ -11,10 +11,10 @@ impl Rules {
         match event {
             Event::Push(push) => self.decide_push(push),
             Event::Deleted(deleted) => self.nothing(gone(deleted)),
-            Event::ChangeRequest(request) => self.nothing(format!(
-                "change request {} starts nothing: this version has no routes for them",
-                request.number
-            )),
+            Event::ChangeRequest(request) => match request.as_push() {
+                Some(push) => self.decide_push(&push),
+                None => self.nothing(unmoved(request)),
+            },
             Event::Comment(_) => self.nothing("a comment starts nothing"),
             Event::Ping(_) => self.nothing("the forge tried whether we are there; we are"),
             Event::Other(about) => self.nothing(format!("nothing is started by {}", named(&about.what))),
@@ -28,21 +28,26 @@ impl Rules {
             return false;
         }
         // Ignored whatever the files are.
-        if self.ignore.iter().any(|entry| entry.condition.first_failing(push).is_none()) {
+        if self.ignore.iter().any(|entry| entry.condition.holds(push)) {
             return false;
         }
         if self.ignore.iter().any(|entry| entry.condition.holds_but_for_files(push)) {
             return true;
         }
-        let mut candidates = self.routes.iter().filter(|route| route.condition.holds_but_for_files(push));
-        candidates.next().is_some_and(|first| first.condition.looks_at_files())
+        let candidates = self.routes.iter().filter(|route| route.condition.holds_but_for_files(push));
+        // Shadows above the first that could own it want to know too.
+        let mut until_owner = candidates.scan(false, |over, route| {
+            let before = std::mem::replace(over, !route.shadow);
+            (!before).then_some(route)
+        });
+        until_owner.any(|route| route.condition.looks_at_files())
     }
 
     fn decide_push(&self, push: &Push) -> Decision {
         let Some(repository) = self.repository_named(&push.repository) else {
             return self.refused(format!("no entry of `repositories` names {}", push.repository));
         };
-        let ignored = self.ignore.iter().find(|entry| entry.condition.first_failing(push).is_none());
+        let ignored = self.ignore.iter().find(|entry| entry.condition.holds(push));
         if let Some(entry) = ignored {
             let rule = entry.name.value.clone();
             let words = entry.condition.all.iter().map(|predicate| predicate.words(push, true));
@@ -50,15 +55,36 @@ impl Rules {
             return self.decision(Verdict::Ignore { rule }, because);
         }
         let mut nearest: Option<(usize, &Route)> = None;
-        for route in &self.routes {
+        let mut shadows = Vec::new();
+        for route in self.routes.iter().filter(|route| route.condition.about.covers(&push.git_ref)) {
             match route.condition.first_failing(push) {
-                None => return Decision { nearest_miss: miss(nearest, push), ..self.owned(route, push, repository) },
+                None if route.shadow => shadows.push(self.shadow(route, push, repository)),
+                None => {
+                    let nearest_miss = miss(nearest, push);
+                    return Decision { nearest_miss, shadows, ..self.owned(route, push, repository) };
+                }
+                // What does not count is no near miss either.
+                Some(_) if route.shadow => {}
                 Some((passed, _)) if nearest.is_none_or(|(most, _)| passed > most) => nearest = Some((passed, route)),
                 Some(_) => {}
             }
         }
-        // A checked file ends with a route for every push; a decision is still made when it does not.
-        Decision { nearest_miss: miss(nearest, push), ..self.nothing("no route matches") }
+        // A checked file ends with a route for every push, and need not have one for change requests.
+        let why = match push.git_ref.request() {
+            Some(request) => format!("no route takes change request {}", request.number),
+            None => "no route matches".to_owned(),
+        };
+        Decision { nearest_miss: miss(nearest, push), shadows, ..self.nothing(why) }
+    }
+
+    /// What a shadow route would have decided.
+    fn shadow(&self, route: &Route, push: &Push, repository: &NamedRepository) -> Shadow {
+        let decision = self.owned(route, push, repository);
+        let chain = match decision.verdict {
+            Verdict::Start { chain, .. } => chain,
+            Verdict::Ignore { .. } | Verdict::Nothing { .. } | Verdict::Refused => Vec::new(),
+        };
+        Shadow { route: route.name.clone(), chain, because: decision.because }
     }
 
     /// The decision of the route that owns the push.
@@ -129,7 +155,7 @@ impl Rules {
     }
 
     fn decision(&self, verdict: Verdict, because: Vec<String>) -> Decision {
-        Decision { verdict, because, nearest_miss: None, rules: self.hash.clone() }
+        Decision { verdict, because, nearest_miss: None, shadows: Vec::new(), rules: self.hash.clone() }
     }
 
     fn nothing(&self, because: impl Into<String>) -> Decision {
@@ -151,6 +177,17 @@ fn gone(deleted: &Deleted) -> String {
     match &deleted.git_ref {
         GitRef::Branch(name) => format!("branch {} was deleted; nothing is started", super::parse::shown(name)),
         GitRef::Tag(name) => format!("tag {} was deleted; nothing is started", super::parse::shown(name)),
+        GitRef::Request(request) => format!("change request {} is gone; nothing is started", request.number),
+    }
+}
+
+/// Why a change request that brought nothing new starts nothing.
+fn unmoved(request: &ChangeRequest) -> String {
+    let (number, action) = (request.number, super::parse::shown(&request.action));
+    match (&request.commit, request.moved) {
+        (None, _) => format!("change request {number} names no commit"),
+        (Some(_), true) => format!("the branches of change request {number} have too long names"),
+        (Some(_), false) => format!("change request {number} ({action}) brought no new commit"),
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::parse::plain;
-use super::{Decision, NearestMiss, Verdict};
-use crate::event::{ChangedFiles, Delivered, Event};
+use super::{Decision, NearestMiss, Shadow, Verdict};
+use crate::event::{ChangeRequest, ChangedFiles, Delivered, Event};
 use crate::id::{
     CommitId, DeliveryId, EnvironmentName, ForgeName, GitRef, PipelineName, RepoPath, RouteName, StageName,
 };
@@ -28,6 +28,9 @@ pub struct Receipt {
     pub branch: Option<String>,
     /// The tag that was pushed or deleted.
     pub tag: Option<String>,
+    /// The change request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_request: Option<ReceiptRequest>,
     /// The commit.
     pub commit: Option<CommitId>,
     /// Where the branch or tag pointed before.
@@ -54,6 +57,9 @@ pub struct Receipt {
     pub because: Vec<String>,
     /// The route that came nearest without matching.
     pub nearest_miss: Option<NearestMiss>,
+    /// What routes with `shadow: true` would have started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<ReceiptShadow>,
     /// The rule file's hash.
     pub rules: String,
 }
@@ -89,6 +95,57 @@ pub struct ReceiptRun {
     pub environments: Vec<EnvironmentName>,
 }
 
+/// The change request of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptRequest {
+    /// Its number.
+    pub number: u64,
+    /// What happened to it, in the forge's word.
+    pub action: String,
+    /// The branch it asks to change.
+    pub target: String,
+    /// The branch it comes from.
+    pub source: String,
+    /// It comes from another repository.
+    pub fork: bool,
+    /// That other repository, when the forge names it.
+    pub from: Option<RepoPath>,
+}
+
+/// A shadow route of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptShadow {
+    /// The route.
+    pub route: RouteName,
+    /// What it would have started.
+    pub runs: Vec<ReceiptRun>,
+    /// Why.
+    pub because: Vec<String>,
+}
+
+impl From<&Shadow> for ReceiptShadow {
+    fn from(shadow: &Shadow) -> Self {
+        Self {
+            route: shadow.route.clone(),
+            runs: shadow.chain.iter().map(ReceiptRun::from).collect(),
+            because: shadow.because.clone(),
+        }
+    }
+}
+
+impl From<&ChangeRequest> for ReceiptRequest {
+    fn from(request: &ChangeRequest) -> Self {
+        Self {
+            number: request.number,
+            action: request.action.clone(),
+            target: request.target.clone(),
+            source: request.source.clone(),
+            fork: request.fork,
+            from: request.from.clone().filter(|_| request.fork),
+        }
+    }
+}
+
 impl From<&ChangedFiles> for Changed {
     fn from(changed: &ChangedFiles) -> Self {
         match changed {
@@ -116,6 +173,7 @@ impl Receipt {
         let blank = Self {
             because: decision.because.clone(),
             nearest_miss: decision.nearest_miss.clone(),
+            shadow: decision.shadows.iter().map(ReceiptShadow::from).collect(),
             rules: decision.rules.clone(),
             ..Self::about(forge, delivered)
         };
@@ -143,6 +201,7 @@ impl Receipt {
             repository: event.repository().map(|repository| repository.path.clone()),
             branch: None,
             tag: None,
+            change_request: None,
             commit: None,
             before: None,
             actor: None,
@@ -156,6 +215,7 @@ impl Receipt {
             offer: false,
             because: Vec::new(),
             nearest_miss: None,
+            shadow: Vec::new(),
             rules: String::new(),
         };
         let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -181,8 +241,11 @@ impl Receipt {
             }
             Event::ChangeRequest(request) => Self {
                 branch: said(&request.source),
+                change_request: Some(ReceiptRequest::from(request)),
                 commit: request.commit.clone(),
+                before: request.before.clone(),
                 actor: said(&request.actor),
+                changed: request.moved.then(|| Changed::from(&request.changed)),
                 ..blank
             },
             Event::Comment(about) | Event::Ping(about) | Event::Other(about) => {
@@ -196,6 +259,11 @@ impl Receipt {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let moved = match (&self.branch, &self.tag) {
+            _ if let Some(request) = &self.change_request => {
+                let ReceiptRequest { number, action, target, source, from, .. } = request;
+                let from = from.as_ref().map_or(String::new(), |from| format!("{from} "));
+                format!(" #{number} ({action}) {from}{source} into {target}")
+            }
             (Some(branch), _) => format!(" branch {branch}"),
             (None, Some(tag)) => format!(" tag {tag}"),
             (None, None) => String::new(),
@@ -222,6 +290,15 @@ impl Receipt {
         }
         if let Some(miss) = &self.nearest_miss {
             line(&mut text, "nearest", &format!("{}: {}", miss.route, miss.because));
+        }
+        for shadow in &self.shadow {
+            let routes: Vec<String> =
+                shadow.runs.iter().map(|run| format!("{} ({})", run.route, run.pipeline)).collect();
+            let would = match routes.is_empty() {
+                true => "would start nothing".to_owned(),
+                false => format!("would start {}", routes.join(", then ")),
+            };
+            line(&mut text, "shadow", &format!("{} {would}: {}", shadow.route, shadow.because.join(", ")));
         }
         line(&mut text, "rules", &self.rules);
         text

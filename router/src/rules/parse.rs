@@ -41,7 +41,7 @@ const SECTIONS: [&str; 8] =
 /// Every key of the language: the reference must explain each.
 #[cfg(test)]
 pub(super) fn keys() -> Vec<&'static str> {
-    let all: [&[&str]; 11] = [
+    let all: [&[&str]; 13] = [
         &SECTIONS,
         &repository::KEYS,
         &pipeline::PIPELINE,
@@ -50,9 +50,11 @@ pub(super) fn keys() -> Vec<&'static str> {
         &place::ENVIRONMENT,
         &place::APPROVAL,
         &route::ROUTE,
+        &route::REQUEST,
         &route::IGNORE,
         &route::PATHS,
         &expectation::KEYS,
+        &expectation::REQUEST,
     ];
     all.concat()
 }

@@ -7,6 +7,7 @@ use crate::id::{CommitId, GitRef, RepoPath};
 mod decisions;
 mod mistakes;
 mod reference;
+mod requests;
 
 /// The rule file at the root of this repository.
 const ROOT: &str = include_str!("../../../pointsman.yaml");

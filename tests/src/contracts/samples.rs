@@ -98,6 +98,7 @@ pub(crate) fn decision() -> Decision {
         verdict: Verdict::Start { route: RouteName::new("main").unwrap(), chain: vec![planned()], manual: false },
         because: vec!["branch main matches main".to_owned()],
         nearest_miss: None,
+        shadows: Vec::new(),
         rules: "sha256:00".to_owned(),
     }
 }

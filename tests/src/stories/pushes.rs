@@ -157,7 +157,7 @@ async fn a_person_starts_what_only_a_person_may_start() {
     let receipt = house.deliver(&pushed).await;
     assert_eq!(receipt["offer"], true, "{receipt}");
     house.everything_told().await;
-    insta::assert_snapshot!(house.shown(ForgeKind::Github, &pushed.commit).join("\n"), @"pointsman success by-hand is started by a person, from this link");
+    insta::assert_snapshot!(house.shown(ForgeKind::Github, &pushed.commit).join("\n"), @"pointsman pending waiting for release: by-hand is started by a person, from this link");
     assert!(house.runs(&pushed.commit).await.is_empty());
 
     let id = pushed.delivery.id().parse().unwrap();

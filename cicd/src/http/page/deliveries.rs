@@ -153,6 +153,17 @@ fn because(decision: &Decision) -> Markup {
             @if let Some(miss) = &decision.nearest_miss {
                 p.miss { "Nearest miss: route " b { (miss.route) } ", but " (miss.because) "." }
             }
+            @for shadow in &decision.shadows {
+                p.shadow {
+                    "Shadow route " b { (shadow.route) } " would have started "
+                    @if shadow.chain.is_empty() { "nothing" }
+                    @for (at, planned) in shadow.chain.iter().enumerate() {
+                        @if at > 0 { ", then " }
+                        b { (planned.route) } " (" (planned.plan.pipeline) ")"
+                    }
+                    ": " (shadow.because.join(", ")) "."
+                }
+            }
             @if let Verdict::Start { chain, .. } = &decision.verdict {
                 ol.chain {
                     @for planned in chain {

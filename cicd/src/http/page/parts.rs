@@ -60,7 +60,11 @@ fn rough(seconds: i64) -> String {
 
 /// A branch or a tag.
 pub(crate) fn git_ref(git_ref: &GitRef) -> Markup {
-    let kind = if git_ref.tag().is_some() { "tag " } else { "" };
+    let kind = match git_ref {
+        GitRef::Branch(_) => String::new(),
+        GitRef::Tag(_) => "tag ".to_owned(),
+        GitRef::Request(request) => format!("#{} ", request.number),
+    };
     html! { span.ref title=(git_ref) { @if !kind.is_empty() { span.kind { (kind) } } bdi { (git_ref.short()) } } }
 }
 

@@ -184,6 +184,7 @@ impl World {
                 route: "infra".parse().unwrap(),
                 because: "no changed file matches infra/**".to_owned(),
             }),
+            shadows: Vec::new(),
             rules: "sha256:00".to_owned(),
         };
         let decided = Decided { forge, delivered: delivered.clone(), decision, runs: vec![] };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
-use router::event::{Delivered, Event};
+use router::event::Delivered;
 use router::id::{DeliveryId, ForgeName};
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
@@ -69,10 +69,8 @@ pub(super) fn decide(connection: &Connection, all: &[Decided]) -> Result<(), Sto
 
 fn decide_one(connection: &Connection, decided: &Decided) -> Result<(), StoreError> {
     let (id, forge) = (decided.delivered.id.as_str(), decided.forge.as_str());
-    let commit = match &decided.delivered.event {
-        Event::Push(push) => Some((&push.repository, push.git_ref.to_string(), push.commit.as_str())),
-        _ => None,
-    };
+    let push = decided.delivered.event.as_push();
+    let commit = push.as_ref().map(|push| (&push.repository, push.git_ref.to_string(), push.commit.as_str()));
     let kept = connection
         .prepare_cached(
             "INSERT OR REPLACE INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \

@@ -167,6 +167,24 @@ fn a_pull_request_is_a_change_request() {
 }
 
 #[test]
+fn only_new_commits_move_a_pull_request() {
+    for (action, moved) in
+        [("opened", true), ("reopened", true), ("synchronize", true), ("labeled", false), ("closed", false)]
+    {
+        let mut body = pull_request(json!({"full_name": "acme/shop"}));
+        body["action"] = json!(action);
+        body["before"] = json!(OLD);
+        let Event::ChangeRequest(request) = read("pull_request", &body) else { panic!() };
+        assert_eq!(request.moved, moved, "{action}");
+        let push = request.as_push();
+        assert_eq!(
+            push.map(|push| push.git_ref.to_string()),
+            moved.then(|| "refs/requests/7/main:feature/a".to_owned())
+        );
+    }
+}
+
+#[test]
 fn a_head_elsewhere_or_nowhere_is_a_fork() {
     for head_repo in [json!({"full_name": "mallory/shop"}), json!(null)] {
         let Event::ChangeRequest(request) = read("pull_request", &pull_request(head_repo)) else { panic!() };

@@ -122,7 +122,8 @@ fn a_system_hook_says_itself_what_it_is() {
     let created = json!({"event_name": "project_create", "path_with_namespace": "a/b"});
     let Event::Other(about) = read("System Hook", &created) else { panic!() };
     assert_eq!((about.what.as_str(), about.repository.unwrap().path.as_str()), ("project_create", "a/b"));
-    for other in [json!({"object_kind": "merge_request"}), json!({"event_name": "repository_update"}), json!([])] {
+    assert!(matches!(read("System Hook", &request_body(json!({}))), Event::ChangeRequest(_)));
+    for other in [json!({"object_kind": "build"}), json!({"event_name": "repository_update"}), json!([])] {
         assert!(matches!(read("System Hook", &other), Event::Other(_)), "{other}");
     }
 }
@@ -137,16 +138,43 @@ fn the_header_says_what_any_other_hook_is() {
 }
 
 fn merge_request(change: Value) -> Event {
+    read("Merge Request Hook", &request_body(change))
+}
+
+fn request_body(change: Value) -> Value {
     let mut attributes = json!({
         "iid": 7, "action": "update", "target_branch": "main", "source_branch": "feature/a",
         "source_project_id": 15, "target_project_id": 15, "last_commit": {"id": NEW},
     });
     attributes.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    let body = json!({
+    json!({
         "object_kind": "merge_request", "user": {"username": "dana", "name": "Dana D"},
         "project": {"path_with_namespace": "platform/teams/web"}, "object_attributes": attributes,
-    });
-    read("Merge Request Hook", &body)
+    })
+}
+
+#[test]
+fn only_new_commits_move_a_merge_request() {
+    for (change, moved) in [
+        (json!({}), false),
+        (json!({"oldrev": OLD}), true),
+        (json!({"action": "open"}), true),
+        (json!({"action": "reopen"}), true),
+        (json!({"action": "approved", "oldrev": OLD}), false),
+        (json!({"action": "merge"}), false),
+    ] {
+        let Event::ChangeRequest(request) = merge_request(change.clone()) else { panic!() };
+        assert_eq!(request.moved, moved, "{change}");
+        assert_eq!(request.as_push().is_some(), moved);
+    }
+    let Event::ChangeRequest(request) = merge_request(json!({
+        "oldrev": OLD, "title": "mend", "source_project_id": 16, "source": {"path_with_namespace": "mallory/web"}
+    })) else {
+        panic!()
+    };
+    let push = request.as_push().unwrap();
+    assert_eq!(push.git_ref.to_string(), "refs/requests/7/main:mallory/web:feature/a");
+    assert_eq!((push.before.unwrap().as_str(), push.message.as_str()), (OLD, "mend"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{twice, undefined};
 use crate::id::{EnvironmentName, RouteName, StageName};
+use crate::rules::condition::About;
 use crate::rules::parse::{At, EnvironmentEntry, PipelineEntry, Reader, RouteEntry, Target};
 use crate::rules::{Goal, Route};
 
@@ -38,9 +39,10 @@ pub(super) fn resolve(
     cycles(reader, &entries, &goals);
     last_takes_all(reader, &entries);
     let resolved = entries.into_iter().zip(goals);
-    resolved
-        .filter_map(|(entry, goal)| Some(Route { name: entry.name?.value, condition: entry.condition, goal }))
-        .collect()
+    let route = |(entry, goal): (RouteEntry, _)| {
+        Some(Route { name: entry.name?.value, condition: entry.condition, goal, shadow: entry.shadow })
+    };
+    resolved.filter_map(route).collect()
 }
 
 fn goal(reader: &mut Reader, entry: &RouteEntry, known: &Known<'_>) -> Option<Goal> {
@@ -116,6 +118,9 @@ fn then_route(reader: &mut Reader, entry: &RouteEntry, then: &At<RouteName>, kno
     if matches!(target.target, Some(Target::None)) {
         reader.tell(then.place, format!("`{}` starts nothing, so it cannot come next", then.value));
     }
+    if target.shadow {
+        reader.tell(then.place, format!("`{}` is a shadow, so it cannot come next", then.value));
+    }
     if target.manual {
         reader
             .tell(then.place, format!("`{}` waits for a person (`start: manual`), so it cannot come next", then.value));
@@ -145,9 +150,13 @@ fn cycles(reader: &mut Reader, entries: &[RouteEntry], goals: &[Option<Goal>]) {
 /// The last route takes what is left, and no other takes everything.
 fn last_takes_all(reader: &mut Reader, entries: &[RouteEntry]) {
     let Some((last, before)) = entries.split_last() else { return };
-    if !last.condition.all.is_empty() {
+    if !last.condition.all.is_empty() || last.condition.about != About::Pushes || last.shadow {
         let help = "end with - {name: the-rest, any: true, pipeline: none}";
-        reader.advise(last.place, "the last route takes every push: it says `any: true` and no other condition", help);
+        reader.advise(
+            last.place,
+            "the last route takes every push: it says `any: true` and no other condition, and is no shadow",
+            help,
+        );
     }
     if let Some(at) = before.iter().position(|entry| entry.takes_all) {
         reader.tell(entries[at].place, "this route takes every push, so no route below it is ever asked");

@@ -2,7 +2,7 @@
 
 use super::{At, Reader, shown};
 use crate::event::ChangedFiles;
-use crate::id::{GitRef, RepoPath, RouteName};
+use crate::id::{GitRef, Origin, RepoPath, RequestRef, RouteName};
 use crate::problem::Place;
 use crate::yaml::Node;
 
@@ -32,16 +32,18 @@ pub(in crate::rules) enum Expected {
     Routes(Vec<RouteName>),
 }
 
-pub(super) const KEYS: [&str; 9] =
-    ["push", "tag", "repo", "changed", "actor", "message", "created", "forced", "expect"];
+pub(super) const KEYS: [&str; 10] =
+    ["push", "tag", "change_request", "repo", "changed", "actor", "message", "created", "forced", "expect"];
+pub(super) const REQUEST: [&str; 3] = ["target", "source", "fork"];
 
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Expectation> {
     let fields = reader.fields(node, "a test", &KEYS)?;
-    let git_ref = match (fields.get("push"), fields.get("tag")) {
-        (Some(node), None) => git_ref(reader, node, "push", "refs/heads/"),
-        (None, Some(node)) => git_ref(reader, node, "tag", "refs/tags/"),
+    let git_ref = match (fields.get("push"), fields.get("tag"), fields.get("change_request")) {
+        (Some(node), None, None) => git_ref(reader, node, "push", "refs/heads/"),
+        (None, Some(node), None) => git_ref(reader, node, "tag", "refs/tags/"),
+        (None, None, Some(node)) => request(reader, node),
         _ => {
-            reader.tell(node.place, "a test has exactly one of `push` (a branch) and `tag`");
+            reader.tell(node.place, "a test has exactly one of `push` (a branch), `tag` and `change_request`");
             None
         }
     };
@@ -83,6 +85,19 @@ fn git_ref(reader: &mut Reader, node: &Node, key: &str, prefix: &str) -> Option<
             None
         }
     }
+}
+
+/// `{target: main, source: feature/a, fork: true}`
+fn request(reader: &mut Reader, node: &Node) -> Option<GitRef> {
+    let fields = reader.fields(node, "a test's `change_request`", &REQUEST)?;
+    let mut name = |key: &str| {
+        let node = reader.need(&fields, "a test's `change_request`", key)?;
+        git_ref(reader, node, key, "refs/heads/").map(|read| read.short().to_owned())
+    };
+    let (target, source) = (name("target"), name("source"));
+    let fork = fields.get("fork").and_then(|node| reader.boolean(node, "fork")).unwrap_or_default();
+    let origin = if fork { Origin::Unnamed } else { Origin::Same };
+    Some(GitRef::Request(Box::new(RequestRef { number: 1, target: target?, source: source?, origin })))
 }
 
 fn changed(reader: &mut Reader, node: &Node) -> ChangedFiles {

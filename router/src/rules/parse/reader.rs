@@ -15,7 +15,7 @@ pub(in crate::rules) struct At<T> {
 }
 
 /// Keys of the language's plan that this version does not read yet. Told apart from slips of the finger.
-const LATER: [&str; 8] = ["change_request", "forks", "shadow", "window", "freeze", "allow_repo", "prove", "plan"];
+const LATER: [&str; 3] = ["window", "freeze", "allow_repo"];
 
 /// Text from the file as a message shows it: at most 80 characters, nothing that moves a cursor.
 pub(in crate::rules) fn shown(text: &str) -> String {

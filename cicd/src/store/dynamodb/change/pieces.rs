@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use router::event::Event;
-
 use crate::store::{Change, Commit, Decided};
 
 /// Decisions that start nothing in one piece. Each has up to three parts of the hundred, and up to 128 KiB and its headers
@@ -37,7 +35,7 @@ pub(super) fn of(mut change: Change) -> Vec<Change> {
 
 /// The commit that a push was decided for.
 pub(super) fn about(decided: &Decided) -> Option<Commit> {
-    let Event::Push(push) = &decided.delivered.event else { return None };
+    let push = decided.delivered.event.as_push()?;
     Some(Commit { repository: push.repository.clone(), git_ref: push.git_ref.clone(), commit: push.commit.clone() })
 }
 
