@@ -1,0 +1,1 @@
+//! Stories of executions, with a fake provider and fake objects.
