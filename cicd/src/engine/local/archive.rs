@@ -13,13 +13,13 @@ use super::select::Selection;
 
 /// The bytes of an archive: their SHA-256 in hex, and how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Digested {
-    pub(super) sha256: String,
-    pub(super) bytes: u64,
+pub(crate) struct Digested {
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
 }
 
 /// Packs files in the order of their names, with one fixed time and each file's own mode.
-pub(super) fn pack(selection: &Selection, archive: &Path, keep_links: bool) -> io::Result<Digested> {
+pub(crate) fn pack(selection: &Selection, archive: &Path, keep_links: bool) -> io::Result<Digested> {
     let unfinished = archive.with_extension("unfinished");
     let mut zip = ZipWriter::new(BufWriter::new(File::create(&unfinished)?));
     for (name, path) in selection {
@@ -46,7 +46,7 @@ pub(super) fn pack(selection: &Selection, archive: &Path, keep_links: bool) -> i
 }
 
 /// The hash and the size of a file.
-pub(super) fn digest(path: &Path) -> io::Result<Digested> {
+pub(crate) fn digest(path: &Path) -> io::Result<Digested> {
     let mut file = BufReader::with_capacity(64 * 1024, File::open(path)?);
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
     loop {
@@ -60,7 +60,7 @@ pub(super) fn digest(path: &Path) -> io::Result<Digested> {
 }
 
 /// Unpacks into a folder that is made. Links come last, so that nothing is written through one.
-pub(super) fn unpack(archive: &Path, folder: &Path) -> io::Result<()> {
+pub(crate) fn unpack(archive: &Path, folder: &Path) -> io::Result<()> {
     let mut zip = ZipArchive::new(BufReader::new(File::open(archive)?))?;
     std::fs::create_dir_all(folder)?;
     let mut links = Vec::new();

@@ -41,12 +41,7 @@ pub(super) fn environment(
     folders: &Folders<'_>,
     now: Timestamp,
 ) -> Result<BTreeMap<String, String>, String> {
-    let mut all: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| KEPT.contains(&name.as_str()))
-        .collect();
-    all.insert("TERM".to_owned(), "dumb".to_owned());
-    all.insert("TMPDIR".to_owned(), folders.temporary.display().to_string());
+    let mut all = of_this_machine(folders.temporary);
     for source in [&env.variables, &job.run.plan.variables, job.exports] {
         all.extend(source.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
@@ -57,7 +52,22 @@ pub(super) fn environment(
     all.into_iter().map(checked).collect()
 }
 
-fn checked((name, value): (String, String)) -> Result<(String, String), String> {
+/// What every build finds of this machine.
+pub(crate) fn of_this_machine(temporary: &Path) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| KEPT.contains(&name.as_str()))
+        .collect();
+    all.insert("TERM".to_owned(), "dumb".to_owned());
+    all.insert("TMPDIR".to_owned(), temporary.display().to_string());
+    all
+}
+
+/// A variable that a process can be given.
+///
+/// # Errors
+/// Why it can not, in words for the log.
+pub(crate) fn checked((name, value): (String, String)) -> Result<(String, String), String> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err(format!("{name:?} is no name for a variable"));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Removes a folder with all that is in it, also when a build took its own right to write away. One that is not there is
 /// removed already. There may be a hundred thousand files in it: nobody else waits for them.
-pub(super) async fn remove(folder: &Path) -> io::Result<()> {
+pub(crate) async fn remove(folder: &Path) -> io::Result<()> {
     let folder = folder.to_owned();
     tokio::task::spawn_blocking(move || remove_now(&folder)).await.map_err(io::Error::other)?
 }

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 /// The variable by which the processes of a step are known; its value is the step's folder.
-pub(super) const MARK: &str = "POINTSMAN_STEP";
+pub(crate) const MARK: &str = "POINTSMAN_STEP";
 
 /// Survives a polite end, so that it is there to do the impolite one.
 const HOLDER: &str = "trap '' TERM INT HUP QUIT; while read -r _; do :; done; kill -KILL 0";

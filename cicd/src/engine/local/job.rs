@@ -49,7 +49,7 @@ impl Ended {
 
 /// Why a step does not go on.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub(crate) enum Halt {
     /// The run is being stopped.
     Stopped,
     /// The step's time is over.
@@ -78,7 +78,7 @@ impl From<GitError> for Halt {
 }
 
 /// What ends a step early: a stop, or its timeout.
-pub(super) struct Leash {
+pub(crate) struct Leash {
     stop: CancellationToken,
     until: Instant,
 }
@@ -88,13 +88,18 @@ const TIMEOUT_MAX: u64 = 366 * 24 * 3600;
 
 impl Leash {
     /// A leash of so many seconds, from now on.
-    pub(super) fn new(stop: &CancellationToken, seconds: u64) -> Self {
-        let until = Instant::now() + Duration::from_secs(seconds.min(TIMEOUT_MAX));
+    pub(crate) fn new(stop: &CancellationToken, seconds: u64) -> Self {
+        Self::within(stop, Duration::from_secs(seconds))
+    }
+
+    /// A leash of so long, from now on.
+    pub(crate) fn within(stop: &CancellationToken, time: Duration) -> Self {
+        let until = Instant::now() + time.min(Duration::from_secs(TIMEOUT_MAX));
         Self { stop: stop.clone(), until }
     }
 
     /// Waits for `work`, or gives it up.
-    pub(super) async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
+    pub(crate) async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Halt::Stopped),

@@ -7,22 +7,52 @@ use super::job::{Halt, Leash};
 use super::shell::Session;
 use crate::logs::StepLog;
 
+/// CodeBuild's code for a command that failed.
+const COMMAND_FAILED: &str = "COMMAND_EXECUTION_ERROR";
+
+/// How a phase ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PhaseEnd<'a> {
+    /// Well.
+    Succeeded,
+    /// Not well: CodeBuild's status code, and its message.
+    Failed(&'a str, &'a str),
+    /// The build's time was over.
+    TimedOut,
+    /// The build was stopped.
+    Stopped,
+}
+
+/// Hears how a build gets on. A phase ends once before the next one begins.
+pub(crate) trait Witness: Send {
+    /// A phase begins; its name as CodeBuild writes it, `PRE_BUILD`.
+    fn begins(&mut self, phase: &str);
+    /// It has ended.
+    fn ends(&mut self, phase: &str, how: PhaseEnd<'_>);
+}
+
+/// Nobody need hear: it stands in the log.
+impl Witness for () {
+    fn begins(&mut self, _phase: &str) {}
+    fn ends(&mut self, _phase: &str, _how: PhaseEnd<'_>) {}
+}
+
 /// A phase that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// Why, for the run: `BUILD: sh test.sh: exit status 1`.
-    pub(super) detail: String,
+    pub(crate) detail: String,
     /// The buildspec says to go on.
     pub(super) continued: bool,
 }
 
 /// What the phases came to.
 #[derive(Debug, Default)]
-pub(super) struct Built {
+pub(crate) struct Built {
     /// The phases that failed, in their order.
-    pub(super) failures: Vec<Failure>,
+    pub(crate) failures: Vec<Failure>,
     /// No phase ended the build before its artifacts.
-    pub(super) to_the_end: bool,
+    pub(crate) to_the_end: bool,
 }
 
 /// Whether anything comes after a phase that failed. Left to itself, a build goes on after `build` and `post_build` and
@@ -37,7 +67,7 @@ pub(super) fn goes_on(phase: PhaseName, on_failure: Option<&OnFailure>) -> bool 
 
 /// The failure that a build ends with. CodeBuild does not document whether a phase with `on-failure: CONTINUE` spoils the
 /// build; what people report, and what we do, is that it does not.
-pub(super) fn verdict(failures: &[Failure]) -> Option<&Failure> {
+pub(crate) fn verdict(failures: &[Failure]) -> Option<&Failure> {
     failures.iter().find(|failure| !failure.continued)
 }
 
@@ -47,6 +77,7 @@ pub(super) struct Bench<'a> {
     pub(super) group: &'a Group,
     pub(super) leash: &'a Leash,
     pub(super) log: &'a mut StepLog,
+    pub(super) witness: &'a mut dyn Witness,
 }
 
 impl Bench<'_> {
@@ -54,17 +85,18 @@ impl Bench<'_> {
     pub(super) async fn build(&mut self, spec: &Buildspec) -> Result<Built, Halt> {
         let mut built = Built::default();
         for name in PhaseName::ALL {
-            self.log.say(&format!("Entering phase {name}"))?;
+            let told = name.to_string();
+            self.log.say(&format!("Entering phase {told}"))?;
+            self.witness.begins(&told);
             let phase = spec.phase(name);
             let failed = match phase {
                 Some(phase) => self.phase(phase, built.failures.is_empty()).await?,
                 None => None,
             };
-            phase_complete(
-                self.log,
-                &name.to_string(),
-                failed.as_ref().map(|it| ("COMMAND_EXECUTION_ERROR", it.0.as_str())),
-            )?;
+            let words = failed.as_ref().map(|it| (COMMAND_FAILED, it.0.as_str()));
+            phase_complete(self.log, &told, words)?;
+            self.witness
+                .ends(&told, words.map_or(PhaseEnd::Succeeded, |(code, message)| PhaseEnd::Failed(code, message)));
             let Some((_, detail)) = failed else { continue };
             let on_failure = phase.and_then(|phase| phase.on_failure.as_ref());
             built.failures.push(Failure { detail, continued: on_failure == Some(&OnFailure::Continue) });
@@ -106,18 +138,19 @@ impl Bench<'_> {
 
     fn cut_short(&mut self, phase: PhaseName, halt: Halt) -> Result<Halt, Halt> {
         self.log.end_output()?;
-        let state = match halt {
-            Halt::TimedOut => "TIMED_OUT",
-            Halt::Stopped => "STOPPED",
-            Halt::Failed(_) | Halt::RunOver(_) => "FAILED",
+        let (state, how) = match &halt {
+            Halt::TimedOut => ("TIMED_OUT", PhaseEnd::TimedOut),
+            Halt::Stopped => ("STOPPED", PhaseEnd::Stopped),
+            Halt::Failed(why) | Halt::RunOver(why) => ("FAILED", PhaseEnd::Failed(COMMAND_FAILED, why)),
         };
+        self.witness.ends(&phase.to_string(), how);
         self.log.say(&format!("Phase complete: {phase} State: {state}"))?;
         Ok(halt)
     }
 }
 
 /// The two lines that end a phase; `failed` is CodeBuild's code and the message.
-pub(super) fn phase_complete(log: &mut StepLog, phase: &str, failed: Option<(&str, &str)>) -> std::io::Result<()> {
+pub(crate) fn phase_complete(log: &mut StepLog, phase: &str, failed: Option<(&str, &str)>) -> std::io::Result<()> {
     let state = if failed.is_some() { "FAILED" } else { "SUCCEEDED" };
     let (code, message) = failed.unwrap_or_default();
     log.say(&format!("Phase complete: {phase} State: {state}"))?;

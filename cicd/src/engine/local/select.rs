@@ -8,13 +8,13 @@ use router::buildspec::ArtifactSet;
 use walkdir::WalkDir;
 
 /// The files of an artifact: their names in it and where they are.
-pub(super) type Selection = BTreeMap<String, PathBuf>;
+pub(crate) type Selection = BTreeMap<String, PathBuf>;
 
 /// Selects files below `home`, a step's source folder.
 ///
 /// # Errors
 /// Words for the log: a pattern that is none, a folder that is not there, a file that cannot be taken, nothing found.
-pub(super) fn select(home: &Path, set: &ArtifactSet) -> Result<Selection, String> {
+pub(crate) fn select(home: &Path, set: &ArtifactSet) -> Result<Selection, String> {
     let mut selection = Selection::new();
     let (patterns, files): (Vec<_>, Vec<_>) = set.files.iter().partition(|pattern| !pattern.starts_with('/'));
     let wanted = globs(&patterns)?;

@@ -90,19 +90,19 @@ pub(super) type Inputs = Vec<(String, PathBuf)>;
 
 /// Why there is no buildspec to run.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(crate) struct Unread {
     /// In CodeBuild's words, and every problem.
-    pub(super) told: String,
+    pub(crate) told: String,
     /// In ours, one line.
-    pub(super) detail: String,
+    pub(crate) detail: String,
 }
 
 impl Unread {
-    fn new(told: impl Into<String>, detail: String) -> Self {
+    pub(crate) fn new(told: impl Into<String>, detail: String) -> Self {
         Self { told: format!("{}: {detail}", told.into()), detail }
     }
 
-    fn broken(origin: &Origin, problems: &[Problem]) -> Self {
+    pub(crate) fn broken(origin: &Origin, problems: &[Problem]) -> Self {
         let lines: Vec<_> = problems.iter().map(|problem| in_words(origin, problem)).collect();
         let more = match lines.len() - 1 {
             0 => String::new(),
@@ -118,7 +118,7 @@ fn in_words(origin: &Origin, problem: &Problem) -> String {
 }
 
 /// Reads a file below a folder; none when it is not there. A path or a link that leaves the folder is not followed.
-fn read(folder: &Path, path: &str) -> Result<Option<String>, Unread> {
+pub(crate) fn read(folder: &Path, path: &str) -> Result<Option<String>, Unread> {
     let stays = Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     let refused = |why: &str| Unread::new("YAML_FILE_ERROR", format!("{path} {why}"));
     if !stays {

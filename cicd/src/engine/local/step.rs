@@ -4,28 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use router::buildspec::{ArtifactSet, Artifacts, Buildspec};
+use router::buildspec::{Artifacts, Buildspec};
 use router::run::Outcome;
 use tokio_util::sync::CancellationToken;
 
 use super::Workshop;
 use super::archive::Digested;
-use super::environment::{Folders, VALUE_MAX, environment};
+use super::build::{Build, Worked, filled_in};
+use super::environment::{Folders, environment};
 use super::folder;
-use super::group::Group;
 use super::job::{Ended, Halt, Job, Leash};
-use super::phases::{Bench, Built, phase_complete, verdict};
-use super::shell::Session;
+use super::phases::{phase_complete, verdict};
 use crate::logs::StepLog;
-
-/// What a step's commands came to, before its artifacts are kept.
-struct Worked {
-    built: Built,
-    /// Exported variables.
-    exports: BTreeMap<String, String>,
-    /// The values of variables that `artifacts` names.
-    named: BTreeMap<String, String>,
-}
 
 impl Workshop {
     /// Does a step and leaves nothing behind but its log, its artifacts and its end.
@@ -100,14 +90,17 @@ impl Workshop {
         let variables = environment(job, &spec.env, &folders, self.clock.now()).map_err(Halt::Failed)?;
         phase_complete(log, "DOWNLOAD_SOURCE", None)?;
 
-        let mut session = Session::new(&spec.env.shell, step.join("shell"), source.clone(), variables)?;
-        let group = Group::new(&step.display().to_string())?;
-        // The step's time counts from its first command: a fetch has a timeout of its own.
-        let leash = Leash::new(stop, job.step.timeout_seconds);
-        let worked = commands(&spec, &mut session, &group, &leash, log).await;
-        group.end(self.config.kill_grace).await;
-        session.drain(log)?;
-        self.keep(job, &spec, &source, worked?, log).await
+        let build = Build {
+            spec: &spec,
+            folder: step,
+            source: &source,
+            variables,
+            // The step's time counts from its first command: a fetch has a timeout of its own.
+            leash: Leash::new(stop, job.step.timeout_seconds),
+            kill_grace: self.config.kill_grace,
+        };
+        let worked = build.run(log, &mut ()).await?;
+        self.keep(job, &spec, &source, worked, log).await
     }
 
     /// Everything before the first command.
@@ -186,12 +179,7 @@ impl Workshop {
         let secondary = artifacts.secondary.iter().map(|(id, set)| (format!("{}+{id}", job.name), set));
         let mut main = Err("no matching artifact paths found".to_owned());
         for (name, set) in [(job.name.clone(), &artifacts.main)].into_iter().chain(secondary) {
-            let set = ArtifactSet {
-                files: set.files.iter().map(|text| expand(text, named)).collect(),
-                exclude_paths: set.exclude_paths.iter().map(|text| expand(text, named)).collect(),
-                base_directory: set.base_directory.as_ref().map(|text| expand(text, named)),
-                ..set.clone()
-            };
+            let set = filled_in(set, named);
             log.say(&format!("Assembling file list of {name}: {}", set.files.join(", ")))?;
             let (run, room, home) = (job.run.id.clone(), Arc::clone(&self.store_room), source.to_owned());
             let kept = {
@@ -224,72 +212,4 @@ fn announce(job: &Job<'_>, log: &mut StepLog) -> std::io::Result<()> {
         log.say("asked for privileged; this engine gives no more rights than it has itself")?;
     }
     log.say("Entering phase DOWNLOAD_SOURCE")
-}
-
-async fn commands(
-    spec: &Buildspec,
-    session: &mut Session,
-    group: &Group,
-    leash: &Leash,
-    log: &mut StepLog,
-) -> Result<Worked, Halt> {
-    let built = Bench { session, group, leash, log }.build(spec).await?;
-    let exported: Vec<_> =
-        spec.env.exported.iter().map(String::as_str).filter(|name| !name.starts_with("AWS_")).collect();
-    let mut exports = leash.hold(session.values(group, &exported, log)).await??;
-    for name in exported.iter().filter(|name| exports.get(**name).is_some_and(|value| value.len() > VALUE_MAX)) {
-        log.say(&format!("env.exported-variables: {name} is longer than {VALUE_MAX} bytes and is not exported"))?;
-    }
-    exports.retain(|_, value| value.len() <= VALUE_MAX);
-    let sets = spec.artifacts.iter().flat_map(|all| std::iter::once(&all.main).chain(all.secondary.values()));
-    let texts = sets.flat_map(|set| set.files.iter().chain(&set.exclude_paths).chain(&set.base_directory));
-    let named: Vec<_> = texts.flat_map(|text| variables_in(text)).map(|(_, name)| name).collect();
-    let named = leash.hold(session.values(group, &named, log)).await??;
-    Ok(Worked { built, exports, named })
-}
-
-/// The `$NAME` and `${NAME}` in a text: each with its length as written.
-fn variables_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.match_indices('$').filter_map(|(at, _)| {
-        let rest = &text[at + 1..];
-        let inner = rest.strip_prefix('{').unwrap_or(rest);
-        let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());
-        let braced = inner.len() != rest.len();
-        let written = end + 1 + if braced { 2 } else { 0 };
-        let closed = !braced || inner[end..].starts_with('}');
-        (end > 0 && closed).then(|| (&text[at..at + written], &inner[..end]))
-    })
-}
-
-/// Puts the values of variables into a text; what is not set is empty.
-fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
-    let mut expanded = String::new();
-    let mut rest = text;
-    while let Some((written, name)) = variables_in(rest).next() {
-        let at = rest.find(written).unwrap_or(0);
-        expanded.push_str(&rest[..at]);
-        expanded.push_str(values.get(name).map_or("", String::as_str));
-        rest = &rest[at + written.len()..];
-    }
-    expanded + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_in_artifact_paths_are_filled_in() {
-        let values =
-            BTreeMap::from([("A", "x"), ("A_B", "y$A")].map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for (text, expected) in [
-            ("$A/b", "x/b"),
-            ("${A}b/$A_B-$A", "xb/y$A-x"),
-            ("$NONE*", "*"),
-            ("cost $ 5 ${A $(date)", "cost $ 5 ${A $(date)"),
-            ("$$A", "$x"),
-        ] {
-            assert_eq!(expand(text, &values), expected, "{text}");
-        }
-    }
 }
