@@ -3,8 +3,11 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`action`] | one action to be done, and who does it |
+//! | [`codebuild`] | CodeBuild: projects and builds |
+//! | [`door`] | the protocol: requests, callers, refusals |
 //! | [`error`] | a refusal as the protocol says it |
 //! | [`events`] | state changes as CodePipeline tells them, and where they go |
+//! | [`front`] | all of it, put together behind the door |
 //! | [`pipeline`] | CodePipeline: pipelines, executions, and how these go on |
 //! | [`shape`] | the shapes of the CodePipeline API |
 //!
@@ -45,11 +48,16 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 
 pub mod action;
+pub mod codebuild;
+pub mod door;
 pub mod error;
 pub mod events;
+pub mod front;
 mod ids;
 pub mod pipeline;
 pub mod shape;
+
+pub use door::router;
 
 /// Where the wire says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
