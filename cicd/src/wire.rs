@@ -2,8 +2,9 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`action`] | one action to be done, and who does it |
+//! | [`action`], [`acts`] | one action to be done, and who does it |
 //! | [`codebuild`] | CodeBuild: projects and builds |
+//! | [`deploys`] | deploy actions, done elsewhere or written down |
 //! | [`door`] | the protocol: requests, callers, refusals |
 //! | [`error`] | a refusal as the protocol says it |
 //! | [`events`] | state changes as CodePipeline tells them, and where they go |
@@ -48,7 +49,9 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 
 pub mod action;
+pub mod acts;
 pub mod codebuild;
+pub mod deploys;
 pub mod door;
 pub mod error;
 pub mod events;

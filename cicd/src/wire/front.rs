@@ -9,8 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::action::{Act, ActionFailure};
+use super::action::ActionFailure;
+use super::acts::Acts;
 use super::codebuild::{self, CodeBuild, CodeBuildConfig};
+use super::deploys::{DeployConfig, Deploys};
 use super::door::Credentials;
 use super::error::AwsError;
 use super::events::outlet::Target;
@@ -46,6 +48,8 @@ pub struct FrontConfig {
     pub sns: Option<aws_sdk_sns::Client>,
     /// Where events go.
     pub targets: Vec<Arc<dyn Target>>,
+    /// How deploy actions are done; none when they are all written down, in `deploys.jsonl` in the folder.
+    pub deploys: Option<DeployConfig>,
 }
 
 impl FrontConfig {
@@ -65,6 +69,7 @@ impl FrontConfig {
             s3: None,
             sns: None,
             targets: Vec::new(),
+            deploys: None,
         }
     }
 }
@@ -97,6 +102,7 @@ impl Front {
             s3,
             sns,
             targets,
+            deploys,
         } = config;
         let data = std::path::absolute(data)?;
         let builds = CodeBuildConfig {
@@ -112,7 +118,8 @@ impl Front {
             s3: s3.clone(),
         };
         let codebuild = CodeBuild::open(builds, Arc::clone(&clock));
-        let act: Arc<dyn Act> = Arc::new(Arc::clone(&codebuild));
+        let deploys = deploys.unwrap_or_else(|| DeployConfig::recording(data.join("deploys.jsonl")));
+        let act = Arc::new(Acts::new(&codebuild, Deploys::new(deploys, Arc::clone(&clock))));
         let objects: Arc<dyn Objects> = match s3 {
             Some(client) => Arc::new(S3Objects(client)),
             None => Arc::new(Nowhere),

@@ -1,0 +1,177 @@
+//! What deploy actions take and refuse; what is done at an endpoint is tested against an emulator.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use tokio_util::sync::CancellationToken;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::wire::action::{ActionTypeId, ArtifactIn};
+
+struct World {
+    data: tempfile::TempDir,
+    deploys: Deploys,
+}
+
+impl World {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let config = DeployConfig::recording(data.path().join("deploys.jsonl"));
+        Self { deploys: Deploys::new(config, Arc::new(SystemClock)), data }
+    }
+
+    async fn act(&self, provider: &str, configuration: &[(&str, &str)], files: &[(&str, &str)]) -> ActionEnd {
+        let path = self.data.path().join("built.zip");
+        let mut zip = ZipWriter::new(File::create(&path).unwrap());
+        for (name, text) in files {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+        let text = |text: &str| text.to_owned();
+        let work = ActionWork {
+            pipeline: text("shop"),
+            execution: text("e"),
+            stage: text("to-test"),
+            action: text("deploy"),
+            action_execution: text("a"),
+            kind: ActionTypeId {
+                category: text("Deploy"),
+                owner: text("AWS"),
+                provider: text(provider),
+                version: text("1"),
+            },
+            configuration: configuration.iter().map(|(key, value)| (text(key), text(value))).collect(),
+            namespace: None,
+            role: None,
+            inputs: vec![ArtifactIn {
+                name: text("built"),
+                zip: path,
+                bucket: text("b"),
+                key: text("k.zip"),
+                revision: None,
+            }],
+            outputs: vec![],
+            folder: self.data.path().to_owned(),
+            stop: CancellationToken::new(),
+        };
+        self.deploys.act(work, Box::new(|_| {})).await
+    }
+
+    fn recorded(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.data.path().join("deploys.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn why(end: ActionEnd) -> String {
+    let failure = end.result.unwrap_err();
+    format!("{}: {}", failure.code, failure.message)
+}
+
+const SERVICE: [(&str, &str); 2] = [("ClusterName", "c"), ("ServiceName", "s")];
+
+#[tokio::test]
+async fn what_is_not_done_is_written_down() {
+    let world = World::new();
+    let images = [("imagedefinitions.json", r#"[{"name": "app", "imageUri": "repo:1"}]"#)];
+    let end = world.act("ECS", &SERVICE, &images).await;
+    assert_eq!(end.result, Ok(()));
+    assert!(end.summary.unwrap().contains("not done"));
+    world.act("CodeDeploy", &[("ApplicationName", "a"), ("DeploymentGroupName", "g")], &[("appspec.yml", "x")]).await;
+    let recorded = world.recorded();
+    assert_eq!(recorded.len(), 2);
+    assert_eq!(recorded[0]["would"]["images"], json!([{"name": "app", "imageUri": "repo:1"}]));
+    assert_eq!(recorded[1]["would"]["revision"]["s3Location"]["key"], "k.zip");
+}
+
+#[tokio::test]
+async fn image_definitions_are_checked() {
+    let world = World::new();
+    let large = format!(r#"[{{"name": "app", "imageUri": "{}"}}]"#, "x".repeat(100 * 1024));
+    for (file, text, word) in [
+        ("other.json", "[]", "Did not find the image definition file"),
+        ("imagedefinitions.json", "[", "no list of"),
+        ("imagedefinitions.json", "{}", "no list of"),
+        ("imagedefinitions.json", "[]", "names no image"),
+        ("imagedefinitions.json", r#"[{"name": "app"}]"#, "imageUri"),
+        ("imagedefinitions.json", large.as_str(), "larger than"),
+    ] {
+        let why = why(world.act("ECS", &SERVICE, &[(file, text)]).await);
+        assert!(why.starts_with("ConfigurationError") && why.contains(word), "{why}");
+    }
+    for (configuration, word) in [
+        (vec![("ClusterName", "c")], "no ServiceName"),
+        (vec![("ClusterName", "c"), ("ServiceName", "s"), ("Cluster", "x")], "no configuration Cluster"),
+        (vec![("ClusterName", "c"), ("ServiceName", "s"), ("DeploymentTimeout", "61")], "1 to 60"),
+    ] {
+        let images = [("imagedefinitions.json", r#"[{"name": "app", "imageUri": "repo:1"}]"#)];
+        let why = why(world.act("ECS", &configuration, &images).await);
+        assert!(why.contains(word), "{why}");
+    }
+    assert_eq!(world.recorded(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_stack_is_made_of_files_and_overrides() {
+    let world = World::new();
+    let files = [
+        ("t.json", "{}"),
+        ("c.json", r#"{"Parameters": {"A": "1", "B": "2"}, "Tags": {"t": "v"}}"#),
+        ("p.json", r#"{"Image": "repo:1"}"#),
+    ];
+    let overrides = r#"{"B": "3", "I": {"Fn::GetParam": ["built", "p.json", "Image"]}, "K": {"Fn::GetArtifactAtt": ["built", "ObjectKey"]}}"#;
+    let configuration = [
+        ("ActionMode", "CREATE_UPDATE"),
+        ("StackName", "shop"),
+        ("RoleArn", "r"),
+        ("TemplatePath", "built::t.json"),
+        ("TemplateConfiguration", "built::c.json"),
+        ("ParameterOverrides", overrides),
+        ("Capabilities", "CAPABILITY_IAM,CAPABILITY_AUTO_EXPAND"),
+    ];
+    assert_eq!(world.act("CloudFormation", &configuration, &files).await.result, Ok(()));
+    let input = world.recorded()[0]["would"]["input"].clone();
+    let fields: BTreeMap<String, String> =
+        serde_json::from_value::<Vec<(String, String)>>(input).unwrap().into_iter().collect();
+    let parameters: Vec<_> = fields
+        .iter()
+        .filter(|(key, _)| key.starts_with("Parameters") && key.ends_with("Value"))
+        .map(|(_, it)| it.as_str())
+        .collect();
+    assert_eq!(parameters, ["1", "3", "repo:1", "k.zip"]);
+    assert_eq!(fields["Capabilities.member.2"], "CAPABILITY_AUTO_EXPAND");
+    assert_eq!(fields["Tags.member.1.Value"], "v");
+}
+
+#[tokio::test]
+async fn a_stack_that_cannot_be_is_refused() {
+    let world = World::new();
+    let with = |more: &[(&'static str, &'static str)]| {
+        let usual = [
+            ("ActionMode", "CREATE_UPDATE"),
+            ("StackName", "shop"),
+            ("RoleArn", "r"),
+            ("TemplatePath", "built::t.json"),
+        ];
+        let all: BTreeMap<_, _> = usual.into_iter().chain(more.iter().copied()).collect();
+        all.into_iter().collect::<Vec<_>>()
+    };
+    for (more, word) in [
+        (&[("ActionMode", "DO")][..], "ActionMode knows no DO"),
+        (&[("ActionMode", "CHANGE_SET_REPLACE")][..], "no ChangeSetName"),
+        (&[("RoleArn", "")][..], "no RoleArn"),
+        (&[("TemplatePath", "t.json")][..], "Artifact::file"),
+        (&[("TemplatePath", "other::t.json")][..], "no input artifact"),
+        (&[("TemplatePath", "built::none.json")][..], "holds no none.json"),
+        (&[("Capabilities", "CAPABILITY_ALL")][..], "CAPABILITY_ALL"),
+        (&[("ParameterOverrides", "[]")][..], "no JSON object"),
+        (&[("ParameterOverrides", r#"{"A": {"Ref": "x"}}"#)][..], "Fn::GetParam"),
+    ] {
+        let why = why(world.act("CloudFormation", &with(more), &[("t.json", "{}")]).await);
+        assert!(why.starts_with("ConfigurationError") && why.contains(word), "{why}");
+    }
+}
