@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use router::event::{ChangedFiles, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository};
-use router::pipeline::{Approval, Buildspec, Compute, Concurrency, Environment, Plan, Stage, Step};
-use router::rules::Planned;
+use router::pipeline::{Approval, Buildspec, Compute, Concurrency, Deploy, Environment, Plan, Planned, Stage, Step};
+
 use router::run::Run;
 
 pub(super) fn step() -> Step {
@@ -32,7 +32,7 @@ pub(super) fn run(git_ref: GitRef, stages: &[&str], environments: &[&str]) -> Ru
     let plan = Plan {
         pipeline: "application".parse().unwrap(),
         stages: stages.iter().map(|name| Stage { name: name.parse().unwrap(), step: step() }).collect(),
-        deploy: Some(step()),
+        deploy: Some(Deploy::Buildspec(step())),
         environments: environments.iter().map(place).collect(),
         variables: BTreeMap::new(),
         clone: None,

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use router::event::{ChangedFiles, Delivered, Event, Push};
-use router::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, RepoPath, Repository, RunId};
+use router::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
 use router::pipeline::{Approval, Buildspec, Compute, Concurrency, Environment, Plan, Planned, Stage, Step};
 use router::rules::{Decision, NearestMiss, Verdict};
 use router::run::{Artifact, Outcome, Person, Run, RunEvent};

@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_target_that_fails_gets_every_event_in_its_order_or_loses_one_after_five_tries() {
         let target = Arc::new(Lame { failures: AtomicUsize::new(2), ..Lame::default() });
         let outlet = Outlet::open(vec![Arc::clone(&target) as Arc<dyn Target>], &CancellationToken::new());
