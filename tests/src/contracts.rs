@@ -5,3 +5,4 @@ mod forge;
 pub(crate) mod samples;
 mod store;
 mod webhooks;
+mod wire;

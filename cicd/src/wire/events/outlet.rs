@@ -39,12 +39,16 @@ pub struct Outlet {
 impl Outlet {
     /// Opens it. Events are delivered until `stop`.
     pub fn open(targets: Vec<Arc<dyn Target>>, stop: &CancellationToken) -> Self {
+        Self::open_with(targets, PAUSES, stop)
+    }
+
+    fn open_with(targets: Vec<Arc<dyn Target>>, pauses: [Duration; 4], stop: &CancellationToken) -> Self {
         let tap = broadcast::Sender::new(TAPPED);
         if targets.is_empty() {
             return Self { queue: None, tap };
         }
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(empty(waiting, targets)));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(empty(waiting, targets, pauses)));
         Self { queue: Some(queue), tap }
     }
 
@@ -65,16 +69,16 @@ impl Outlet {
     }
 }
 
-async fn empty(mut waiting: mpsc::Receiver<Arc<Value>>, targets: Vec<Arc<dyn Target>>) {
+async fn empty(mut waiting: mpsc::Receiver<Arc<Value>>, targets: Vec<Arc<dyn Target>>, pauses: [Duration; 4]) {
     while let Some(event) = waiting.recv().await {
         for target in &targets {
-            deliver(target.as_ref(), &event).await;
+            deliver(target.as_ref(), &event, pauses).await;
         }
     }
 }
 
-async fn deliver(target: &dyn Target, event: &Value) {
-    let mut pauses = PAUSES.into_iter();
+async fn deliver(target: &dyn Target, event: &Value, pauses: [Duration; 4]) {
+    let mut pauses = pauses.into_iter();
     loop {
         let Err(why) = target.deliver(event).await else { return };
         let target = target.name();
@@ -191,7 +195,8 @@ mod tests {
     #[tokio::test]
     async fn a_target_that_fails_gets_every_event_in_its_order_or_loses_one_after_five_tries() {
         let target = Arc::new(Lame { failures: AtomicUsize::new(2), ..Lame::default() });
-        let outlet = Outlet::open(vec![Arc::clone(&target) as Arc<dyn Target>], &CancellationToken::new());
+        let targets = vec![Arc::clone(&target) as Arc<dyn Target>];
+        let outlet = Outlet::open_with(targets, [Duration::from_millis(1); 4], &CancellationToken::new());
         let mut tap = outlet.tap();
         (1..=3).for_each(|id| outlet.tell(json!({"id": id})));
         assert_eq!(tap.recv().await.unwrap()["id"], 1, "who listens in hears it whatever the target does");
