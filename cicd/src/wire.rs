@@ -11,6 +11,7 @@
 //! | [`front`] | all of it, put together behind the door |
 //! | [`pipeline`] | CodePipeline: pipelines, executions, and how these go on |
 //! | [`shape`] | the shapes of the CodePipeline API |
+//! | [`template`] | pipelines and projects out of CloudFormation templates |
 //!
 //! Everything lives in memory and ends with the process; `pipeline/limits.rs` says how much is remembered. Ended
 //! executions beyond 500 per pipeline are forgotten, and the artifacts of ended ones beyond 20.
@@ -59,6 +60,7 @@ pub mod front;
 mod ids;
 pub mod pipeline;
 pub mod shape;
+pub mod template;
 
 pub use door::router;
 
