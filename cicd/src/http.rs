@@ -19,7 +19,7 @@ mod body;
 mod decisions;
 mod deliveries;
 mod error;
-mod guard;
+pub(crate) mod guard;
 mod health;
 mod home;
 mod log;
@@ -33,6 +33,11 @@ mod webhooks;
 
 /// All routes of the service.
 pub fn router(app: Arc<App>) -> Router {
+    router_with(app, Router::new())
+}
+
+/// All routes of the service, and others for people who may read.
+pub(crate) fn router_with(app: Arc<App>, others: Router) -> Router {
     health::record();
     Router::new()
         .route("/healthz", get(health::alive))
@@ -58,6 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/rules", get(rules::page))
         .route("/rules.json", get(rules::json))
         .route("/openapi.json", get(assets::openapi))
+        .merge(others.with_state(()))
         .fallback(error::no_such_place)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(app.clone(), visit::accompany))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -20,6 +21,7 @@ use crate::observe::observe;
 use crate::report::report;
 use crate::store::StoreError;
 use crate::sweep::Sweeper;
+use crate::wire::front::Front;
 
 /// How often a worker looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +40,7 @@ pub struct Service {
     door: TcpListener,
     events: mpsc::Receiver<EngineEvent>,
     stop: CancellationToken,
+    wire: Option<Arc<Front>>,
 }
 
 impl Service {
@@ -52,7 +55,12 @@ impl Service {
         })?;
         let base_url = settings.links(door.local_addr()?).trim_end_matches('/').to_owned();
         let (app, events) = app::open(settings, base_url, clock).await?;
-        Ok(Self { app: Arc::new(app), door, events, stop: stop.clone() })
+        Ok(Self { app: Arc::new(app), door, events, stop: stop.clone(), wire: None })
+    }
+
+    /// Answers AWS's protocol at the same address.
+    pub fn with_wire(self, wire: Arc<Front>) -> Self {
+        Self { wire: Some(wire), ..self }
     }
 
     /// Serves until stopped: requests under way are finished, runs at work are left to be resumed.
@@ -60,10 +68,10 @@ impl Service {
     /// # Errors
     /// The door or a worker broke: whoever started the service starts it again, and it goes on where it stopped.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self { app, door, events, stop } = self;
+        let Self { app, door, events, stop, wire } = self;
         let mut workers = start(&app, events, &stop);
         let asked = stop.clone();
-        let served = axum::serve(door, crate::http::router(Arc::clone(&app)))
+        let served = axum::serve(door, routes(&app, wire.as_ref()))
             .with_graceful_shutdown(async move { asked.cancelled().await });
         let late = async {
             stop.cancelled().await;
@@ -77,7 +85,20 @@ impl Service {
         stop.cancel();
         while workers.join_next().await.is_some() {}
         app.engine.leave().await;
+        if let Some(wire) = wire {
+            wire.close().await;
+        }
         ended
+    }
+}
+
+fn routes(app: &Arc<App>, wire: Option<&Arc<Front>>) -> Router {
+    match wire {
+        None => crate::http::router(Arc::clone(app)),
+        Some(wire) => {
+            let logs = crate::wire::door::logs(Arc::clone(wire));
+            crate::http::router_with(Arc::clone(app), logs).merge(crate::wire::door::operations(Arc::clone(wire)))
+        }
     }
 }
 

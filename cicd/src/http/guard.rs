@@ -63,7 +63,8 @@ pub(super) fn admit(app: &App, visit: &Visit, parts: &Parts) -> Result<(), Failu
     Ok(())
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a `Host` names this machine, and could not have been made to.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host().to_ascii_lowercase();
     !host.contains('@') && ["127.0.0.1", "localhost", "[::1]"].contains(&name.as_str())

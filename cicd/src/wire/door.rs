@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -28,23 +28,27 @@ const BODY_MAX: usize = 2 * 1024 * 1024;
 /// What answers are written in.
 const JSON: &str = "application/x-amz-json-1.1";
 
-/// The door: `POST /` for clients, and the logs of builds for people.
+/// The whole door.
 pub fn router(front: Arc<Front>) -> Router {
+    operations(Arc::clone(&front)).merge(logs(front))
+}
+
+/// For clients.
+pub(crate) fn operations(front: Arc<Front>) -> Router {
     Router::new()
         .route("/", post(take))
         // What rpc-v2-cbor clients ask: `/service/CodePipeline_20150709/operation/ListPipelines`.
         .route("/service/{service}/operation/{operation}", post(cbor))
-        .route("/wire/builds/{build}/log", get(log))
         .with_state(front)
 }
 
-/// Whether a request is one for this door, by its headers alone.
-pub fn is_for_the_wire(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-amz-target") || headers.contains_key("smithy-protocol")
+/// For people: the logs of builds.
+pub(crate) fn logs(front: Arc<Front>) -> Router {
+    Router::new().route("/wire/builds/{build}/log", get(log)).with_state(front)
 }
 
 /// Answers a request to `POST /`.
-pub(crate) async fn take(State(front): State<Arc<Front>>, request: Request) -> Response {
+async fn take(State(front): State<Arc<Front>>, request: Request) -> Response {
     let id = ids::uuid();
     match answer(&front, request).await {
         Ok(told) => dressed(StatusCode::OK, &id, None, &told),

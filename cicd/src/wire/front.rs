@@ -18,6 +18,7 @@ use super::error::AwsError;
 use super::events::outlet::Target;
 use super::pipeline::source::{Fetched, Objects, S3Objects};
 use super::pipeline::topic::{SnsTopics, Topics};
+use super::template::Declared;
 use super::{Locality, Wire, WireConfig, pipeline};
 use crate::clock::Clock;
 use crate::logs::Masks;
@@ -140,6 +141,37 @@ impl Front {
             "CodeBuild_20161006" => codebuild::api::answer(&self.codebuild, operation, input),
             _ => Err(AwsError::unknown_operation(&format!("{service}.{operation}"))),
         }
+    }
+
+    /// Makes what templates declare; what is there already is changed.
+    ///
+    /// # Errors
+    /// What is refused, with the name of what is refused.
+    pub fn load(&self, declared: &Declared) -> Result<(), AwsError> {
+        let named = |name: &Value, error: AwsError| AwsError { message: format!("{name}: {}", error.message), ..error };
+        for project in &declared.projects {
+            let made = match codebuild::api::answer(&self.codebuild, "CreateProject", project.clone()) {
+                Err(error) if error.code == "ResourceAlreadyExistsException" => {
+                    codebuild::api::answer(&self.codebuild, "UpdateProject", project.clone())
+                }
+                made => made,
+            };
+            made.map_err(|error| named(&project["name"], error))?;
+        }
+        for pipeline in &declared.pipelines {
+            let made = match pipeline::api::answer(&self.pipelines, "CreatePipeline", pipeline.clone()) {
+                Err(error) if error.code == "PipelineNameInUseException" => {
+                    pipeline::api::answer(&self.pipelines, "UpdatePipeline", pipeline.clone())
+                }
+                made => made,
+            };
+            made.map_err(|error| named(&pipeline["pipeline"]["name"], error))?;
+        }
+        for transition in &declared.disabled {
+            pipeline::api::answer(&self.pipelines, "DisableStageTransition", transition.clone())
+                .map_err(|error| named(&transition["pipelineName"], error))?;
+        }
+        Ok(())
     }
 
     /// Where it says it is.

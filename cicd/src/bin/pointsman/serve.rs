@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::signals::asked_to_end;
 use crate::terminal::{plain, say};
 
+mod wire;
+
 /// Flags; each has a variable and a line in the settings file too, see docs/configuration.md.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,10 +39,12 @@ pub(crate) struct Args {
     /// Print what the stages write, too.
     #[arg(long)]
     logs: bool,
+    #[command(flatten)]
+    wire: wire::Args,
 }
 
 pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let Args { listen, data, engine, base_url, config, slots, logs } = args;
+    let Args { listen, data, engine, base_url, config, slots, logs, wire } = args;
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
@@ -57,13 +61,17 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode>
     };
     let settings = Settings::load(&flags, &ProcessVars)?;
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    tokio::runtime::Runtime::new()?.block_on(serve(settings, *logs))?;
+    tokio::runtime::Runtime::new()?.block_on(serve(settings, *logs, wire))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(settings: Settings, logs: bool) -> anyhow::Result<()> {
+async fn serve(settings: Settings, logs: bool, wire: &wire::Args) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let service = Service::open(&settings, Arc::new(SystemClock), &stop).await?;
+    let mut service = Service::open(&settings, Arc::new(SystemClock), &stop).await?;
+    if let Some(front) = wire::open(wire, &settings, &service.app.base_url).await? {
+        service = service.with_wire(front);
+        say(format!("answering CodePipeline and CodeBuild at {}", service.app.base_url));
+    }
     say(format!("listening at {}", service.app.base_url));
     if logs {
         let mut lines = service.app.logs.listen();

@@ -1,9 +1,10 @@
 //! Who is asking, by the Signature Version 4 header.
 
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HOST};
 use router::secret::Secret;
 
+use crate::http::guard::is_loopback;
 use crate::wire::error::AwsError;
 
 /// Who may ask.
@@ -13,6 +14,8 @@ pub struct Credentials {
     pub access_keys: Vec<Secret>,
     /// Whether a request without a signature is let in too.
     pub unsigned: bool,
+    /// Whether requests under any other name than a loopback one are refused.
+    pub loopback_only: bool,
 }
 
 /// Who asked.
@@ -28,6 +31,12 @@ impl Credentials {
     /// # Errors
     /// `MissingAuthenticationTokenException`, `IncompleteSignatureException`, `UnrecognizedClientException`.
     pub(super) fn admit(&self, headers: &HeaderMap, account: &str) -> Result<Caller, AwsError> {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if self.loopback_only && !is_loopback(host) {
+            let words = "without access keys the wire answers on loopback names only (127.0.0.1, localhost, [::1]); \
+                         set POINTSMAN_WIRE_ACCESS_KEYS to open it to others";
+            return Err(AwsError::refused("AccessDeniedException", words));
+        }
         let caller = |name: &str| Caller { arn: format!("arn:aws:iam::{account}:user/{name}") };
         let Some(given) = headers.get(AUTHORIZATION) else {
             if self.unsigned {
@@ -79,8 +88,10 @@ mod tests {
         assert_eq!(admit(&anybody, Some("Bearer x")), Err("IncompleteSignatureException"));
         let unsigned = Credentials { unsigned: true, ..Credentials::default() };
         assert!(admit(&unsigned, None).is_ok());
-        let some = |key: &str| Credentials { access_keys: vec![Secret::new(key)], unsigned: false };
+        let some = |key: &str| Credentials { access_keys: vec![Secret::new(key)], ..Credentials::default() };
         assert!(admit(&some("AKID"), Some(SIGNED)).is_ok());
         assert_eq!(admit(&some("OTHER"), Some(SIGNED)), Err("UnrecognizedClientException"));
+        let at_home = Credentials { loopback_only: true, ..Credentials::default() };
+        assert_eq!(admit(&at_home, Some(SIGNED)), Err("AccessDeniedException"), "the request names no host");
     }
 }

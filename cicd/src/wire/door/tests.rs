@@ -1,6 +1,6 @@
 //! Requests as clients send them, right and wrong.
 
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
