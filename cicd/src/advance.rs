@@ -26,9 +26,8 @@ pub async fn advance(app: &App) -> Result<(), StoreError> {
     for run in &live {
         match run.state {
             RunState::Queued if lane_is_free(run, &live) && !full.contains(&run.plan.pipeline) => {
-                if start(app, run).await? == Taken::NotNow {
-                    full.insert(&run.plan.pipeline);
-                }
+                let taken = start(app, run).await?;
+                full.extend((taken == Taken::NotNow).then_some(&run.plan.pipeline));
             }
             RunState::Waiting => at_gate(app, run).await?,
             _ => {}

@@ -33,6 +33,24 @@ pub(super) fn read(text: &str) -> Result<Compute, (String, String)> {
     Ok(Compute { from: from.to_owned(), to: to.to_owned() })
 }
 
+impl Compute {
+    /// The next size above one that was not enough, when the stage may step up to it.
+    pub fn above(&self, size: &str) -> Option<&'static str> {
+        let ((family, at), (other, most)) = (rung(size).ok()?, rung(&self.to).ok()?);
+        (family == other && at < most).then(|| FAMILIES[family][at + 1])
+    }
+
+    /// All sizes that the stage may have, from small to large.
+    pub fn ladder(&self) -> &'static [&'static str] {
+        match (rung(&self.from), rung(&self.to)) {
+            (Ok((family, low)), Ok((other, high))) if family == other => {
+                FAMILIES[family].get(low..=high).unwrap_or(&[])
+            }
+            _ => &[],
+        }
+    }
+}
+
 /// Whether a stage of this size runs on Lambda: no containers, at most 15 minutes.
 pub(super) fn is_lambda(compute: &Compute) -> bool {
     compute.from.starts_with("lambda-")
@@ -63,6 +81,19 @@ mod tests {
         assert_eq!(read("small..large").unwrap().to_string(), "small..large");
         assert_eq!(read("arm-small .. arm-2xlarge").unwrap().to_string(), "arm-small..arm-2xlarge");
         assert!(is_lambda(&read("lambda-1gb..lambda-10gb").unwrap()));
+    }
+
+    #[test]
+    fn a_stage_steps_up_one_size_and_not_beyond_its_last() {
+        let compute = read("small..large").unwrap();
+        assert_eq!(
+            (compute.above("small"), compute.above("medium"), compute.above("large")),
+            (Some("medium"), Some("large"), None)
+        );
+        assert_eq!((compute.above("arm-small"), compute.above("tiny")), (None, None));
+        assert_eq!(read("small").unwrap().above("small"), None);
+        assert_eq!(compute.ladder(), ["small", "medium", "large"]);
+        assert_eq!(Compute { from: "x".to_owned(), to: "y".to_owned() }.ladder(), [""; 0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Pure. `CodePipeline`'s limits: the API model of `codepipeline` and the user guide's `limits` page.
 
 use router::id::{CommitId, EnvironmentName, PipelineName, Repository, RunId, StageName};
-use router::run::Run;
+use router::run::{Run, WorkState};
 use sha2::{Digest, Sha256};
 
 /// The first stage, its one action and what it leaves: the commit's files.
@@ -89,7 +89,7 @@ pub fn token(run: &RunId) -> String {
     hex::encode(Sha256::digest(format!("pointsman run {run}")))
 }
 
-/// The variables that a run's execution is started with.
+/// The variables that a run's execution is started with. What has succeeded before is not done again.
 ///
 /// # Errors
 /// What cannot be sent, in words for the run's status.
@@ -104,8 +104,8 @@ pub fn variables(run: &Run) -> Result<Vec<(String, String)>, String> {
         key.commit.to_string(),
         run.actor.clone(),
         key.route.to_string(),
-        list(run.plan.stages.iter().map(|stage| stage.name.as_str())),
-        list(run.plan.environments.iter().map(|place| place.name.as_str())),
+        list(run.stages.iter().filter(|it| it.work.state != WorkState::Succeeded).map(|it| it.name.as_str())),
+        list(run.environments.iter().filter(|it| it.deploy.state != WorkState::Succeeded).map(|it| it.name.as_str())),
     ];
     if let Some(taken) = run.plan.variables.keys().find(|name| VARIABLES.contains(&name.as_str())) {
         return Err(format!("the variable {taken} is Pointsman's own on AWS; give it another name in the rule file"));

@@ -57,6 +57,13 @@ fn a_run_says_what_it_is() {
 }
 
 #[test]
+fn what_has_succeeded_is_not_asked_for_again() {
+    let mut run = main_run();
+    run.stages[0].work.state = WorkState::Succeeded;
+    assert_eq!((value(&run, "STAGES"), value(&run, "ENVIRONMENTS")), (",test,".to_owned(), ",prod,".to_owned()));
+}
+
+#[test]
 fn an_empty_value_is_sent_as_a_space_and_a_hostile_one_as_it_is() {
     let name = format!("#{{variables.RUN}}$(x){}", "é".repeat(200));
     let run = run(GitRef::Branch(name.clone()), &[], &[]);
