@@ -52,9 +52,10 @@ pub fn deploy_project(prefix: &str, pipeline: &PipelineName) -> String {
     format!("{prefix}-{pipeline}-{DEPLOY}").replace('.', "_")
 }
 
-/// The artifact that a stage leaves. Its name takes no dot either.
+/// The artifact that a stage leaves. Its name takes no dot either, and a dash would end the name of the variable that a build finds
+/// it by, `CODEBUILD_SRC_DIR_<artifact>`.
 pub fn artifact(stage: &StageName) -> String {
-    stage.as_str().replace('.', "_")
+    stage.as_str().replace(['.', '-'], "_")
 }
 
 /// The stage of an environment.
@@ -133,6 +134,12 @@ fn sendable((name, value): (String, String)) -> Result<(String, String), String>
     }
     if value.contains(['\n', '\r']) {
         return Err(format!("the variable {name} has more than one line, and CodePipeline takes one"));
+    }
+    // It is put as it is into the JSON of an action's `EnvironmentVariables`: a branch could end its own entry and write another.
+    if value.contains(['"', '\\']) {
+        return Err(format!(
+            "the variable {name} has a quotation mark or a backslash, and CodePipeline hands on neither"
+        ));
     }
     Ok((name, if value.is_empty() { EMPTY.to_owned() } else { value }))
 }

@@ -14,6 +14,7 @@ fn names_are_made_of_the_rule_files() {
     assert_eq!(project("pointsman", &application, &stage), "pointsman-app_web-unit_test");
     assert_eq!(deploy_project("p", &application), "p-app_web-deploy");
     assert_eq!(artifact(&stage), "unit_test");
+    assert_eq!(artifact(&"unit-test".parse().unwrap()), "unit_test");
     let prod: EnvironmentName = "prod".parse().unwrap();
     assert_eq!(environment_stage(&prod), "to-prod");
     assert_eq!(environment_of("to-prod"), Some(prod));
@@ -82,6 +83,8 @@ fn what_codepipeline_does_not_take_is_said_before_it_starts() {
     };
     assert!(refused("A", &"é".repeat(1001)).contains("1001 characters"));
     assert!(refused("A", "a\nb").contains("more than one line"));
+    assert!(refused("A", r#"x","value":"y"#).contains("quotation mark"));
+    assert!(refused("A", r"x\").contains("backslash"));
     assert!(refused("A.B", "a").contains("no variable \"A.B\""));
     assert!(refused("RUN", "a").contains("Pointsman's own"));
     let mut run = main_run();
