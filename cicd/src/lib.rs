@@ -16,6 +16,7 @@
 //! | [`forge`] | tells a forge, and asks it |
 //! | [`store`] | deliveries, runs and owed statuses, durable |
 //! | [`rules_file`] | the rules in force |
+//! | [`synth`] | the pipelines as AWS is to have them, for `infra/` |
 //! | [`wire`] | the AWS protocol in front of the embedded engine |
 //! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
 
@@ -39,4 +40,5 @@ pub mod rules_file;
 pub mod service;
 pub mod store;
 pub mod sweep;
+pub mod synth;
 pub mod wire;

@@ -61,6 +61,19 @@ pub struct Pipeline {
     deploy_buildspec: Option<Place>,
 }
 
+/// What a route starts: how far its pushes travel.
+#[derive(Debug)]
+pub struct Journey<'a> {
+    /// The route.
+    pub route: &'a RouteName,
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// The stages that run, in their order.
+    pub stages: Vec<&'a Stage>,
+    /// The environments, in their order.
+    pub environments: Vec<&'a Environment>,
+}
+
 /// An entry of `routes`.
 #[derive(Debug)]
 struct Route {
@@ -122,6 +135,20 @@ impl Rules {
     /// Each route's name and what it says in one line: "branch main -> application: test, prod".
     pub fn routes(&self) -> impl Iterator<Item = (&RouteName, String)> {
         self.routes.iter().map(|route| (&route.name, self.line(route)))
+    }
+
+    /// What each route that starts anything starts, in their order.
+    pub fn journeys(&self) -> impl Iterator<Item = Journey<'_>> {
+        self.routes.iter().filter_map(|route| {
+            let goal = route.goal.as_ref()?;
+            let pipeline = &self.pipelines[goal.pipeline];
+            let stages = match &goal.stages {
+                Some(picked) => picked.iter().map(|at| &pipeline.stages[*at]).collect(),
+                None => pipeline.stages.iter().collect(),
+            };
+            let environments = goal.environments.iter().map(|at| &self.environments[*at]).collect();
+            Some(Journey { route: &route.name, pipeline, stages, environments })
+        })
     }
 
     /// Each `ignore` entry's name and what it says in one line.

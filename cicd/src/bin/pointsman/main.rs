@@ -17,6 +17,7 @@ mod problems;
 mod runs;
 mod serve;
 mod signals;
+mod synth;
 mod terminal;
 
 use format::Format;
@@ -56,6 +57,8 @@ enum Command {
     Check(check::Args),
     /// Say where a push would go, and why.
     Explain(explain::Args),
+    /// Print the pipelines as AWS is to have them, for infra/.
+    Synth(synth::Args),
     /// List the runs of a service, or show one with its statuses.
     Runs(runs::Args),
     /// Print the log of a run's stages and deploys.
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args, rules.as_deref()),
         Command::Check(args) => check::run(&args, rules.as_deref(), format),
         Command::Explain(args) => explain::run(&args, rules.as_deref(), format),
+        Command::Synth(args) => synth::run(&args, rules.as_deref(), format),
         Command::Runs(args) => runs::run(&args, format),
         Command::Logs(args) => logs::run(&args),
         Command::Approve(args) => decide::gate(&args, "approve", format),
