@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check test test-rust test-demo test-browser browser venv fmt
+.PHONY: check test test-rust test-demo test-browser test-infra browser venv lambdas fmt
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -8,13 +8,13 @@ check:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
-test: test-rust test-demo test-browser
+test: test-rust test-demo test-browser test-infra
 
 # The stand-ins for AWS are Python packages, run on loopback.
 test-rust: venv
 	cargo test --workspace
 
-venv: target/venv/installed
+venv: target/venv/installed target/venv-ministack/installed
 
 # Any Python from 3.10 on; Debian keeps the module that makes virtual environments in a package of its own.
 target/venv/installed: tests/requirements.txt
@@ -25,6 +25,17 @@ target/venv/installed: tests/requirements.txt
 	python3 -m venv target/venv
 	target/venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
 	touch $@
+
+# An environment of its own: it wants one certain botocore, and the AWS CLI another.
+target/venv-ministack/installed: tests/requirements-ministack.txt target/venv/installed
+	python3 -m venv target/venv-ministack
+	target/venv-ministack/bin/pip install -q --disable-pip-version-check -r tests/requirements-ministack.txt
+	touch $@
+
+# The stacks: types, templates, other people's linters and our own checks, all without network.
+test-infra: venv
+	cargo build --bin pointsman
+	cd infra && npm ci --no-audit --no-fund && npm test
 
 # The main job, end to end, by the real binary: real pushes, real stages, every run final.
 test-demo:

@@ -1,0 +1,120 @@
+/** What is said when the stacks are synthesized: `npx cdk deploy -c name=value`. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { App } from 'aws-cdk-lib';
+import { type Model, pointsmanBinary, readModel, synthModel } from './model.js';
+
+/** The Lambda functions, named as their crates' binaries. */
+export const FUNCTIONS = ['webhook', 'dispatch', 'callback', 'sweep'] as const;
+export type FunctionName = (typeof FUNCTIONS)[number];
+
+/** Secrets that Pointsman reads, by the variable that names each. */
+export const SECRETS = {
+  githubWebhookSecret: 'POINTSMAN_GITHUB_WEBHOOK_SECRET',
+  githubToken: 'POINTSMAN_GITHUB_TOKEN',
+  gitlabSigningToken: 'POINTSMAN_GITLAB_SIGNING_TOKEN',
+  gitlabWebhookToken: 'POINTSMAN_GITLAB_WEBHOOK_TOKEN',
+  gitlabToken: 'POINTSMAN_GITLAB_TOKEN',
+  authTokens: 'POINTSMAN_AUTH_TOKENS',
+} as const;
+export type SecretName = keyof typeof SECRETS;
+
+/** Addresses of forges other than their public ones. */
+export const ADDRESSES = {
+  githubApiUrl: 'POINTSMAN_GITHUB_API_URL',
+  gitlabUrl: 'POINTSMAN_GITLAB_URL',
+} as const;
+
+export interface Settings {
+  readonly model: Model;
+  readonly prefix: string;
+  readonly architecture: 'arm64' | 'x86_64';
+  /** The folder with `<function>/bootstrap`. */
+  readonly lambdas: string;
+  /** ARNs of secrets. */
+  readonly secrets: Partial<Record<SecretName, string>>;
+  /** Variables for the functions as they are. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Who is told of alarms, an address of mail. */
+  readonly alarmEmail: string | undefined;
+  /** Managed policies that deploys need; what a buildspec does is not known here. */
+  readonly deployPolicies: readonly string[];
+  /** Managed policies that other builds need. */
+  readonly buildPolicies: readonly string[];
+  /** The role that CloudFormation takes for the stacks of `deploy: {cloudformation: ...}`. */
+  readonly cloudformationRole: string | undefined;
+}
+
+/** Reads the settings from the app's context; every mistake at once. */
+export function readSettings(app: App, house: string): Settings {
+  const wrong: string[] = [];
+  const text = (name: string): string | undefined => {
+    const value: unknown = app.node.tryGetContext(name);
+    if (value === undefined || value === '') return undefined;
+    if (typeof value === 'string') return value;
+    wrong.push(`${name} is text`);
+    return undefined;
+  };
+  const path = (name: string, usual: string): string => {
+    const given = text(name) ?? usual;
+    return isAbsolute(given) ? given : resolve(given);
+  };
+  const list = (name: string): string[] => (text(name) ?? '').split(',').filter((item) => item !== '');
+
+  const prefix = text('prefix') ?? 'pointsman';
+  if (!/^[a-z0-9][a-z0-9-]{0,19}$/.test(prefix)) {
+    wrong.push(`prefix ${prefix}: lower-case letters, digits and -, at most 20, for it goes into the names of buckets`);
+  }
+  const architecture = text('architecture') ?? 'arm64';
+  if (architecture !== 'arm64' && architecture !== 'x86_64') wrong.push('architecture is arm64 or x86_64');
+
+  const secrets: Partial<Record<SecretName, string>> = {};
+  for (const name of Object.keys(SECRETS) as SecretName[]) {
+    const arn = text(name);
+    if (arn === undefined) continue;
+    if (!/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+$/.test(arn)) {
+      wrong.push(`${name} is the ARN of a secret, not the secret itself`);
+      continue;
+    }
+    secrets[name] = arn;
+  }
+  const variables: Record<string, string> = {};
+  for (const [name, variable] of Object.entries(ADDRESSES)) {
+    const url = text(name);
+    if (url !== undefined && !URL.canParse(url)) wrong.push(`${name} is an address: https://...`);
+    if (url !== undefined) variables[variable] = url;
+  }
+
+  const lambdas = path('lambdas', join(house, 'target', 'lambda'));
+  const missing = FUNCTIONS.filter((name) => !existsSync(join(lambdas, name, 'bootstrap')));
+  if (missing.length > 0) {
+    wrong.push(`${lambdas} has no bootstrap of ${missing.join(', ')}; build them with: make lambdas`);
+  }
+  const cloudformationRole = text('cloudformationRole');
+  let model: Model | undefined;
+  try {
+    const printed = text('model');
+    const rules = path('rules', join(house, 'pointsman.yaml'));
+    model = printed === undefined ? synthModel(text('pointsman') ?? pointsmanBinary(house), rules, prefix) : readModel(printed);
+    if (model.prefix !== prefix) wrong.push(`the model was made with the prefix ${model.prefix}, not ${prefix}`);
+    const byStacks = model.pipelines.some((it) => it.environments.some(({ deploy }) => 'cloudformation' in deploy));
+    if (byStacks && cloudformationRole === undefined) {
+      wrong.push('the rule file deploys by CloudFormation: say with which role, -c cloudformationRole=ARN');
+    }
+  } catch (error) {
+    wrong.push((error as Error).message);
+  }
+  if (wrong.length > 0 || model === undefined) throw new Error(wrong.join('\n'));
+  return {
+    model,
+    prefix,
+    architecture: architecture as 'arm64' | 'x86_64',
+    lambdas,
+    secrets,
+    variables,
+    alarmEmail: text('alarmEmail'),
+    deployPolicies: list('deployPolicies'),
+    buildPolicies: list('buildPolicies'),
+    cloudformationRole,
+  };
+}
