@@ -50,12 +50,14 @@ async fn a_source_is_one_version_of_an_object_in_a_bucket_that_keeps_versions() 
     };
     assert_eq!(refused("nobody", "src/c.zip", None).await.0, "ConfigurationError");
     bucket(&client, "sources").await;
+    assert_eq!(refused("sources", "src/c.zip", None).await.0, "ConfigurationError");
+    let unversioned = client.put_object().bucket("sources").key("src/c.zip").body(vec![0].into());
+    unversioned.send().await.unwrap();
     let (code, message) = refused("sources", "src/c.zip", None).await;
     assert_eq!((code.as_str(), message.contains("enable versioning")), ("ConfigurationError", true), "{message}");
 
     let kept = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     client.put_bucket_versioning().bucket("sources").versioning_configuration(kept).send().await.unwrap();
-    assert_eq!(refused("sources", "src/c.zip", None).await.0, "ConfigurationError");
     let first = put(&client, "first", Some("c0ffee")).await;
     let second = put(&client, "second", None).await;
     let old = objects.fetch("sources", "src/c.zip", Some(&first), &file).await.unwrap();

@@ -112,7 +112,7 @@ impl Pipeline {
             let name = &declaration.stages[stage].name;
             self.transitions.get(&(name.clone(), inbound)).is_some_and(|transition| !transition.enabled)
         };
-        !closed(stage, true) && !(stage > 0 && closed(stage - 1, false))
+        !(closed(stage, true) || stage > 0 && closed(stage - 1, false))
     }
 
     /// Who is in a stage, by the stage's name, for executions that share stages.

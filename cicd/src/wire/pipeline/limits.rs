@@ -35,7 +35,7 @@ pub(super) const TAGS: usize = 50;
 pub(super) const REMEMBERED: usize = 500;
 /// Ended executions whose artifacts are kept for a retry or a rollback, per pipeline.
 pub(super) const WITH_ARTIFACTS: usize = 20;
-/// Declarations that GetPipeline can still tell, per pipeline.
+/// Declarations that `GetPipeline` can still tell, per pipeline.
 pub(super) const VERSIONS: usize = 100;
 /// How often the stages of one execution may be tried again.
 pub(super) const ATTEMPTS: u32 = 1000;

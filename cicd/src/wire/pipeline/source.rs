@@ -5,7 +5,6 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_s3::types::BucketVersioningStatus;
 use tokio::io::AsyncWriteExt;
 
 use super::limits;
@@ -83,21 +82,20 @@ impl Objects for S3Objects {
         version: Option<&str>,
         into: &Path,
     ) -> Result<Fetched, ActionFailure> {
-        let versioning = self.0.get_bucket_versioning().bucket(bucket).send().await;
-        let versioning = versioning.map_err(|error| failure(error.code(), bucket, key, DisplayErrorContext(&error)))?;
-        if versioning.status() != Some(&BucketVersioningStatus::Enabled) {
-            let message =
-                format!("The Amazon S3 bucket {bucket} must keep versions to be a source; enable versioning on it");
-            return Err(configuration(message));
-        }
         let got = self.0.get_object().bucket(bucket).key(key).set_version_id(version.map(str::to_owned)).send().await;
         let mut object = got.map_err(|error| failure(error.code(), bucket, key, DisplayErrorContext(&error)))?;
         let size = object.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or_default();
         if size > limits::SOURCE_BYTES {
             return Err(configuration(format!("The object {key} has {size} bytes; a source may have 7 GB")));
         }
+        // Only an object of a bucket that keeps versions has one of its own.
+        let Some(version) = object.version_id().filter(|version| *version != "null") else {
+            let message =
+                format!("The Amazon S3 bucket {bucket} must keep versions to be a source; enable versioning on it");
+            return Err(configuration(message));
+        };
         let fetched = Fetched {
-            version: object.version_id().map_or_else(|| version.unwrap_or("null").to_owned(), str::to_owned),
+            version: version.to_owned(),
             etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
             summary: object.metadata().and_then(|of| of.get("codepipeline-artifact-revision-summary")).cloned(),
         };

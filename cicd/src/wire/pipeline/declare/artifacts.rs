@@ -23,7 +23,7 @@ pub(super) fn check(declaration: &PipelineDeclaration) -> Result<(), AwsError> {
     for (at, stage) in declaration.stages.iter().enumerate() {
         for action in &stage.actions {
             for input in &action.input_artifacts {
-                if !made.get(&input.name).is_some_and(|place| *place < (at, action.run_order)) {
+                if made.get(&input.name).is_none_or(|place| *place >= (at, action.run_order)) {
                     return Err(structure(format!(
                         "Input Artifact Bundle {} in action {} is not declared as Output Artifact Bundle in any of the \
                          preceding actions",

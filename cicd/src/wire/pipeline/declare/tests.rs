@@ -38,6 +38,9 @@ fn rule(provider: &str, operator: &str) -> Value {
     json!({"name": "r", "ruleTypeId": {"category": "Rule", "provider": provider}, "configuration": configuration})
 }
 
+/// A mistake made in a good declaration, and what is said of it.
+type Mistake<'a> = (&'a dyn Fn(&mut Value), &'a str);
+
 fn refused(change: impl Fn(&mut Value)) -> (&'static str, String) {
     let mut declared = good();
     change(&mut declared);
@@ -83,7 +86,7 @@ fn the_structure_is_checked() {
 
 #[test]
 fn actions_are_checked_by_their_type() {
-    let cases: [(&dyn Fn(&mut Value), &str); 7] = [
+    let cases: [Mistake<'_>; 7] = [
         (&|a| a["configuration"] = json!({}), "missing required configuration 'ProjectName'"),
         (&|a| a["configuration"]["ComputeType"] = json!("x"), "unknown configuration 'ComputeType'"),
         (&|a| a["inputArtifacts"] = json!([]), "0 input artifacts; its type takes 1 to 5"),
@@ -136,7 +139,7 @@ fn a_v1_pipeline_has_nothing_of_v2() {
 #[test]
 fn texts_and_numbers_are_checked_against_the_model() {
     let long = "x".repeat(1001);
-    let cases: [(&dyn Fn(&mut Value), &str); 7] = [
+    let cases: [Mistake<'_>; 7] = [
         (&|d| d["name"] = json!("with space"), "'pipeline.name'"),
         (&|d| d["roleArn"] = json!("role"), "'pipeline.roleArn'"),
         (&|d| d["stages"][1]["actions"][0]["runOrder"] = json!(1000), "less than or equal to 999"),

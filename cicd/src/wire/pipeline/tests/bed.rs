@@ -61,7 +61,10 @@ impl Act for Provider {
         self.works.lock().unwrap().push(work.clone());
         let held = self.held.lock().unwrap().get(&work.action).cloned();
         if let Some(held) = held {
-            held.acquire().await.unwrap().forget();
+            tokio::select! {
+                permit = held.acquire() => permit.unwrap().forget(),
+                () = work.stop.cancelled() => return ActionEnd::failed("JobFailed", "stopped"),
+            }
         }
         let fails = match self.failures.lock().unwrap().get_mut(&work.action) {
             Some(left) if *left > 0 => {
@@ -223,9 +226,22 @@ impl Bed {
         stages.iter().find(|stage| stage["stageName"] == name).unwrap().clone()
     }
 
-    /// The zips that are kept.
-    pub(super) fn zips(&self) -> usize {
-        std::fs::read_dir(self.home.path().join("artifacts")).unwrap().count()
+    /// The first notice, once it is published.
+    pub(super) async fn notice(&self) -> (String, Notice) {
+        loop {
+            if let Some(first) = self.topic.0.lock().unwrap().first() {
+                return first.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until so many zips are kept.
+    pub(super) async fn zips(&self, count: usize) {
+        let kept = || std::fs::read_dir(self.home.path().join("artifacts")).unwrap().count();
+        while kept() != count {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 }
 

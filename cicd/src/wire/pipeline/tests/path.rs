@@ -57,7 +57,7 @@ async fn a_commit_travels_through_a_parameterized_pipeline() {
     assert_eq!(bed.stage("test")["latestExecution"]["status"], "Skipped");
 
     let token = started["detail"]["action-execution-id"].as_str().unwrap().to_owned();
-    approval_is_announced(&bed, &id, &token);
+    approval_is_announced(&bed, &id, &token).await;
     let answer = json!({
         "pipelineName": "shop", "stageName": "to-prod", "actionName": "approve", "token": token,
         "result": {"summary": "looks good", "status": "Approved"},
@@ -76,14 +76,14 @@ async fn a_commit_travels_through_a_parameterized_pipeline() {
     assert_eq!(execution["variables"][0], json!({"name": "RUN", "resolvedValue": "r1"}));
 }
 
-fn approval_is_announced(bed: &Bed, id: &str, token: &str) {
+async fn approval_is_announced(bed: &Bed, id: &str, token: &str) {
     // In PARALLEL mode the state tells no token; the history does.
     assert_eq!(bed.stage("to-prod")["actionStates"][0]["latestExecution"]["token"], Value::Null);
     let filter = json!({"pipelineName": "shop", "filter": {"pipelineExecutionId": id}, "maxResults": 1});
     let newest = bed.ask("ListActionExecutions", filter)["actionExecutionDetails"][0].clone();
     assert_eq!(newest["output"]["executionResult"]["externalExecutionId"], token);
     assert_eq!(newest["input"]["resolvedConfiguration"]["CustomData"], id);
-    let (arn, notice) = bed.topic.0.lock().unwrap()[0].clone();
+    let (arn, notice) = bed.notice().await;
     assert!(arn.ends_with(":gates"));
     assert_eq!(notice.subject, "APPROVAL NEEDED: AWS CodePipeline shop for action approve");
     let message: Value = serde_json::from_str(&notice.message).unwrap();
@@ -221,8 +221,13 @@ async fn a_source_that_cannot_be_read_fails_the_execution() {
 async fn a_wire_that_closes_ends_its_actions_and_a_forgotten_pipeline_leaves_no_zip() {
     let mut bed = Bed::new();
     bed.create(&pipeline("QUEUED", vec![build("build")])).await;
-    assert_eq!(bed.zips(), 2);
+    bed.zips(2).await;
     bed.ask("DeletePipeline", json!({"name": "shop"}));
-    assert_eq!(bed.zips(), 0);
+    bed.zips(0).await;
+    bed.create(&pipeline("QUEUED", vec![build("build")])).await;
+    bed.provider.hold("build");
+    let id = bed.start();
+    bed.action(&id, "build", "STARTED").await;
     bed.wire.close().await;
+    assert_eq!(bed.execution(&id)["status"], "InProgress", "nothing more is told of it");
 }
