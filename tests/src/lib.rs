@@ -8,3 +8,5 @@ mod arrows;
 mod contracts;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod wire;

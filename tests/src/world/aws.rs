@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
@@ -21,10 +21,9 @@ struct Server {
 impl Server {
     #[expect(clippy::disallowed_methods, reason = "the world outside the service starts its own AWS")]
     fn start() -> Result<Self, String> {
-        let house = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
-        let python = house.join("target/venv/bin/python");
+        let python = python();
         let mut process = Command::new(&python)
-            .arg(house.join("tests/src/world/aws.py"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/world/aws.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A Ctrl-C is for the tests; the server follows them.
@@ -38,6 +37,17 @@ impl Server {
             _ => Err("the stand-in for AWS did not start, and said why above; run `make venv` again".to_owned()),
         }
     }
+}
+
+/// A program that `make venv` has installed.
+pub fn installed(program: &str) -> PathBuf {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
+    house.join("target/venv/bin").join(program)
+}
+
+/// The Python of the stand-ins.
+pub fn python() -> PathBuf {
+    installed("python")
 }
 
 /// Where the stand-in listens.
