@@ -224,7 +224,12 @@ def actions(execution):
 
 
 def at_the_gate(execution):
-    gate = until("the gate", lambda: actions(execution).get("gate"))
+    def look():
+        told = actions(execution)
+        assert status(execution) == "InProgress", json.dumps(told, default=str, indent=1)
+        return told.get("gate")
+
+    gate = until("the gate", look)
     return gate["output"]["executionResult"]["externalExecutionId"] if gate.get("output") else gate["actionExecutionId"]
 
 
