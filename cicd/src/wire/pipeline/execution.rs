@@ -179,7 +179,7 @@ pub(super) struct ActionRun {
     pub(super) error: Option<ErrorDetails>,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) updated_by: Option<String>,
-    /// When nobody has answered: only an approval has one.
+    /// When it is no longer waited for.
     pub(super) expires: Option<Timestamp>,
 }
 

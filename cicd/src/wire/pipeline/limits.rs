@@ -26,6 +26,19 @@ pub(super) const LIVE_EXECUTIONS: usize = 50;
 pub(super) const LIVE_ACTIONS: usize = 5;
 /// Minutes until nobody has answered an approval: seven days.
 pub(super) const APPROVAL_MINUTES: u32 = 7 * 24 * 60;
+/// Minutes until an action that is no approval is given up, by its category and provider.
+pub(super) fn minutes(category: &str, provider: &str) -> u32 {
+    match (category, provider) {
+        ("Build", "CodeBuild") => 36 * 60,
+        ("Test", _) => 8 * 60,
+        ("Invoke", "Lambda") => 24 * 60,
+        ("Invoke", "StepFunctions") => 7 * 24 * 60,
+        ("Deploy", "CloudFormation") => 3 * 24 * 60,
+        ("Deploy", "CodeDeploy" | "CodeDeployToECS") => 5 * 24 * 60,
+        ("Deploy", "S3") => 90,
+        _ => 60,
+    }
+}
 /// Bytes of an S3 source.
 pub(super) const SOURCE_BYTES: u64 = 7 * 1024 * 1024 * 1024;
 /// Tags of a pipeline.

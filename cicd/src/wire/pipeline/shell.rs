@@ -14,7 +14,7 @@ use crate::wire::action::Act;
 use crate::wire::error::AwsError;
 use crate::wire::{Wire, WireConfig};
 
-/// How often approvals are looked at for their time, on the machine's clock.
+/// How often it is looked whether an action's time is over, on the machine's clock.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// All pipelines, and who does their actions.
@@ -73,7 +73,7 @@ impl Wire {
         done
     }
 
-    /// Looks at the time: approvals that are over fail.
+    /// Looks at the time: actions whose time is over fail.
     fn look_at_the_clock(self: &Arc<Self>) {
         let now = self.clock.now();
         let late = |book: &Book| {

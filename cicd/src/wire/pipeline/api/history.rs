@@ -9,7 +9,7 @@ use crate::wire::Wire;
 use crate::wire::error::AwsError;
 use crate::wire::pipeline::artifact::Artifact;
 use crate::wire::pipeline::condition::{Checked, CheckedRule};
-use crate::wire::pipeline::execution::{ActionRun, Execution};
+use crate::wire::pipeline::execution::{ActionRun, ActionStatus, Execution};
 use crate::wire::shape::asked::ListActionExecutions;
 use crate::wire::shape::check::Check;
 use crate::wire::shape::told;
@@ -88,7 +88,7 @@ fn detail(execution: &Execution, run: &ActionRun, region: &str) -> told::ActionD
     };
     let nothing = result.external_execution_id.is_none() && result.external_execution_summary.is_none();
     let artifacts = |of: &[Artifact]| of.iter().map(Artifact::told).collect();
-    let made: Vec<Artifact> = run.outputs.iter().filter(|artifact| artifact.revision.is_some()).cloned().collect();
+    let made = if run.status == ActionStatus::Succeeded { run.outputs.as_slice() } else { &[] };
     told::ActionDetail {
         pipeline_execution_id: execution.id.clone(),
         action_execution_id: run.id.clone(),
@@ -109,7 +109,7 @@ fn detail(execution: &Execution, run: &ActionRun, region: &str) -> told::ActionD
             namespace: run.action.namespace.clone(),
         },
         output: told::ActionOutput {
-            output_artifacts: artifacts(&made),
+            output_artifacts: artifacts(made),
             execution_result: Some(result).filter(|result| !nothing || result.error_details.is_some()),
             output_variables: run.variables.clone(),
         },

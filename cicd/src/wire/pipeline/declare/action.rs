@@ -102,7 +102,7 @@ pub(super) fn check(action: &ActionDeclaration) -> Result<(), AwsError> {
         }
     }
     match action.configuration.get("NotificationArn") {
-        Some(arn) if !arn.contains("#{") && !arn.starts_with("arn:aws") => {
+        Some(arn) if !arn.contains("#{") && !(arn.starts_with("arn:aws") && arn.split(':').nth(2) == Some("sns")) => {
             refused(format!("Action {name}: the NotificationArn {arn} is no ARN of a topic"))
         }
         _ => primary_source(action),

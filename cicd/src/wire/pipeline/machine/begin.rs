@@ -19,8 +19,12 @@ pub(super) fn action(execution: &mut Execution, stage: usize, action: ActionDecl
     let bucket = execution.bucket(action.region.as_ref().unwrap_or(&turn.locality.region));
     let pipeline = &execution.declaration.name;
     let outputs = action.output_artifacts.iter().map(|o| Artifact::reserve(&bucket, pipeline, &o.name)).collect();
-    let minutes = action.timeout_in_minutes.unwrap_or(limits::APPROVAL_MINUTES);
-    let expires = turn.now.checked_add(i64::from(minutes).minutes()).ok().filter(|_| action.is_approval());
+    let kind = &action.action_type_id;
+    let minutes = match action.is_approval() {
+        true => action.timeout_in_minutes.unwrap_or(limits::APPROVAL_MINUTES),
+        false => limits::minutes(&kind.category, &kind.provider),
+    };
+    let expires = turn.now.checked_add(i64::from(minutes).minutes()).ok();
     let mut run = ActionRun {
         id: ids::uuid(),
         stage,

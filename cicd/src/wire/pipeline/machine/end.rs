@@ -48,17 +48,21 @@ pub(in crate::wire::pipeline) fn taken(pipeline: &mut Pipeline, execution: &str,
     }
 }
 
-/// Approvals that nobody has answered in time fail.
+/// Approvals that nobody has answered in time fail, and actions that take too long.
 pub(in crate::wire::pipeline) fn expire(pipeline: &mut Pipeline, turn: &mut Turn<'_>) {
     let mut expired = vec![];
     for execution in pipeline.executions.iter().filter(|execution| execution.status.is_live()) {
         let late = execution.actions.iter().filter(|run| {
             run.status == ActionStatus::InProgress && run.expires.is_some_and(|expires| expires <= turn.now)
         });
-        expired.extend(late.map(|run| (execution.id.clone(), run.id.clone())));
+        expired.extend(late.map(|run| (execution.id.clone(), run.id.clone(), run.action.is_approval())));
     }
-    for (execution, run) in expired {
-        let end = ActionEnd::failed("JobFailed", "The approval was not answered before it expired");
+    for (execution, run, approval) in expired {
+        let why = match approval {
+            true => "The approval was not answered before it expired",
+            false => "The action did not complete within its timeout",
+        };
+        let end = ActionEnd::failed("JobFailed", why);
         heard(pipeline, &execution, &run, end.into(), turn);
     }
 }
@@ -74,7 +78,9 @@ pub(super) fn ended(execution: &mut Execution, run: &str, end: End, turn: &mut T
     run.updated = turn.now;
     run.external_id = end.external_id.or_else(|| run.external_id.take());
     run.external_url = end.external_url.or_else(|| run.external_url.take());
-    run.summary = end.summary.map(|summary| summary.chars().take(2048).collect());
+    let rejected = run.action.is_approval() && end.summary.is_some();
+    // The model has no empty summary.
+    run.summary = end.summary.filter(|summary| !summary.is_empty()).map(|s| s.chars().take(2048).collect());
     let size: usize = end.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
     run.variables = end.variables;
     for output in &mut run.outputs {
@@ -82,6 +88,7 @@ pub(super) fn ended(execution: &mut Execution, run: &str, end: End, turn: &mut T
         let taken = run.inputs.first().and_then(|input| input.revision.clone());
         output.revision = revision.as_ref().map(|(id, _)| id.clone()).or(taken);
     }
+    run.outputs.retain(|output| output.zip.is_some());
     let result = end.result.map_err(|failure| (failure.code, failure.message)).and_then(|()| match size {
         too_many if too_many > limits::OUTPUT_VARIABLES => Err((
             "ConfigurationError".to_owned(),
@@ -100,7 +107,6 @@ pub(super) fn ended(execution: &mut Execution, run: &str, end: End, turn: &mut T
             run.status = ActionStatus::Failed;
             let message = message.chars().take(5000).collect();
             // Somebody's no is no error.
-            let rejected = run.action.is_approval() && run.summary.is_some();
             run.error = (!rejected).then_some(ErrorDetails { code, message });
             execution.stages[stage].failed = true;
             "FAILED"

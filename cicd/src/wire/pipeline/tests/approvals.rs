@@ -40,8 +40,12 @@ async fn a_rejection_fails_the_stage_and_a_retry_asks_anew() {
     let new = started["detail"]["action-execution-id"].as_str().unwrap().to_owned();
     assert_ne!(new, token);
     assert_eq!(bed.refused("PutApprovalResult", answer(&token, "Approved")), "ApprovalAlreadyCompletedException");
-    bed.ask("PutApprovalResult", answer(&new, "Approved"));
+    let mut silent = answer(&new, "Approved");
+    silent["result"]["summary"] = json!("");
+    bed.ask("PutApprovalResult", silent);
     bed.state(&id, "SUCCEEDED").await;
+    let closed = bed.stage("gate")["actionStates"][0]["latestExecution"].clone();
+    assert_eq!((&closed["status"], &closed["summary"]), (&json!("Succeeded"), &Value::Null));
 }
 
 #[tokio::test]

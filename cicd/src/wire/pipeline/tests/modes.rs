@@ -144,6 +144,22 @@ async fn abandoned_actions_go_on_and_what_they_say_is_not_heard() {
 }
 
 #[tokio::test]
+async fn an_action_that_takes_too_long_fails() {
+    let mut bed = Bed::new();
+    bed.create(&pipeline("QUEUED", vec![build("build")])).await;
+    bed.provider.hold("build");
+    let id = bed.start();
+    bed.action(&id, "build", "STARTED").await;
+    bed.clock.advance_seconds(36 * 3600 - 1);
+    bed.ask("GetPipelineState", json!({"name": "shop"}));
+    assert_eq!(bed.execution(&id)["status"], "InProgress");
+    bed.clock.advance_seconds(1);
+    bed.state(&id, "FAILED").await;
+    let error = bed.stage("build")["actionStates"][0]["latestExecution"]["errorDetails"].clone();
+    assert_eq!(error["message"], "The action did not complete within its timeout");
+}
+
+#[tokio::test]
 async fn an_update_cancels_executions_that_share_stages() {
     let mut bed = Bed::new();
     let declared = pipeline("QUEUED", vec![build("build")]);
