@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use router::id::EnvironmentName;
+use router::pipeline::Deploy;
 use router::run::{Applied, Artifact, GateState, Outcome, Person, Run, RunEvent, Stop};
 
 use super::names;
@@ -56,10 +57,13 @@ pub(super) fn of_action(run: &Run, action: &Action) -> Vec<RunEvent> {
     let Some(environment) = environment.filter(|name| run.environments.iter().any(|place| place.name == *name)) else {
         return Vec::new();
     };
-    match action.name.as_str() {
-        names::GATE => of_gate(run, action, environment),
-        names::DEPLOY => of_deploy(run, action, environment),
-        _ => Vec::new(),
+    match action.name.strip_prefix(names::DEPLOY) {
+        None if action.name == names::GATE => of_gate(run, action, environment),
+        None => Vec::new(),
+        Some("") => of_deploy(run, action, environment),
+        // A step of it, `deploy-1`: the deploy is over when the last one is, or any has failed.
+        Some(_) if action.state == ActionState::Succeeded => vec![RunEvent::DeployStarted { environment }],
+        Some(_) => of_deploy(run, action, environment),
     }
 }
 
@@ -95,7 +99,7 @@ fn of_stage(run: &Run, action: &Action) -> Vec<RunEvent> {
 }
 
 fn of_deploy(run: &Run, action: &Action, environment: EnvironmentName) -> Vec<RunEvent> {
-    let timeout = run.plan.deploy.as_ref().map_or(0, |step| step.timeout_seconds);
+    let timeout = run.plan.deploy.as_ref().and_then(Deploy::step).map_or(0, |step| step.timeout_seconds);
     let mut events = vec![RunEvent::DeployStarted { environment: environment.clone() }];
     events.extend(log(action).map(|url| RunEvent::DeployLog { environment: environment.clone(), url }));
     events.extend(outcome(action, timeout).map(|outcome| RunEvent::DeployEnded { environment, outcome }));

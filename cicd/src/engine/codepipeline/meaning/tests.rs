@@ -144,6 +144,21 @@ fn a_deploy_behind_a_closed_gate_is_no_news_and_unknown_actions_mean_nothing() {
 }
 
 #[test]
+fn a_deploy_in_steps_is_over_with_the_last_or_with_a_failure() {
+    let mut before = started();
+    for event in news(&before, of_execution(&before, &execution(ExecutionState::InProgress, all()[..3].to_vec())), NOW) {
+        before.apply(&event, NOW);
+    }
+    before.environments[0].gate.state = GateState::Open;
+    let step = |name, state| execution(ExecutionState::InProgress, vec![action("to-prod", name, state)]);
+    let first = after(&before, &step("deploy-1-prepare", ActionState::Succeeded));
+    assert_eq!(first.environments[0].deploy.state, WorkState::Running);
+    assert_eq!(after(&first, &step("deploy-1", ActionState::Succeeded)), first);
+    assert_eq!(after(&first, &step("deploy", ActionState::Succeeded)).state, RunState::Succeeded);
+    assert_eq!(after(&first, &step("deploy-1", ActionState::Failed)).state, RunState::Failed);
+}
+
+#[test]
 fn events_in_any_order_and_twice_end_where_the_truth_does() {
     let truth = execution(ExecutionState::Succeeded, all());
     // A small deterministic shuffle: every rotation, forwards and backwards, all twice, and the truth at the end.
