@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check test test-rust test-demo test-browser test-infra browser venv lambdas fmt
+.PHONY: check test test-rust test-demo test-browser test-infra browser venv fmt
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -11,7 +11,9 @@ check:
 test: test-rust test-demo test-browser test-infra
 
 # The stand-ins for AWS are Python packages, run on loopback.
-test-rust: venv
+# The stacks are deployed to one of them.
+test-rust: venv infra/dist/built
+	cargo build --bin pointsman
 	cargo test --workspace
 
 venv: target/venv/installed target/venv-ministack/installed
@@ -33,9 +35,13 @@ target/venv-ministack/installed: tests/requirements-ministack.txt target/venv/in
 	touch $@
 
 # The stacks: types, templates, other people's linters and our own checks, all without network.
-test-infra: venv
+test-infra: venv infra/dist/built
 	cargo build --bin pointsman
-	cd infra && npm ci --no-audit --no-fund && npm test
+	cd infra && npm test
+
+infra/dist/built: infra/package-lock.json $(wildcard infra/bin/*.ts infra/lib/*.ts)
+	cd infra && npm ci --no-audit --no-fund && npm run build
+	touch $@
 
 # The main job, end to end, by the real binary: real pushes, real stages, every run final.
 test-demo:

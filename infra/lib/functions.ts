@@ -64,7 +64,8 @@ function makeFunction(scope: Construct, name: FunctionName, { settings, key, tar
     description: `Pointsman: ${name}`,
     runtime: Runtime.PROVIDED_AL2023,
     architecture: settings.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
-    handler: 'bootstrap',
+    // One binary is behind all four; the handler says which door it opens.
+    handler: name,
     code: Code.fromAsset(join(settings.lambdas, name)),
     timeout: Duration.seconds(SIZES[name].seconds),
     memorySize: SIZES[name].memory,

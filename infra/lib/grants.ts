@@ -19,10 +19,12 @@ export const ROOMS: Readonly<Record<string, readonly FunctionName[]>> = {
   'store/dynamodb': ['webhook', 'dispatch', 'callback', 'sweep'],
   'engine/codepipeline': ['webhook', 'dispatch', 'callback', 'sweep'],
   rules_file: ['webhook', 'dispatch', 'callback', 'sweep'],
-  config: ['webhook', 'dispatch', 'callback', 'sweep'],
-  aws: ['webhook', 'dispatch', 'callback', 'sweep'],
-  queue: ['webhook', 'callback', 'sweep'],
-  notify: ['dispatch', 'callback', 'sweep'],
+  vault: ['webhook', 'dispatch', 'callback', 'sweep'],
+  // Only whoever takes a delivery tells the queue; the sweep decides by itself what no message led to.
+  queue: ['webhook'],
+  // Messages over HTTPS are for a service of one's own.
+  sns: [],
+  notify: ['webhook', 'dispatch', 'callback', 'sweep'],
 };
 
 /** Calls that no function makes, and why they are in the code. */
@@ -36,7 +38,8 @@ export const NOT_HERE: Readonly<Record<string, string>> = {
 const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   'dynamodb:TransactWriteItems': ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'],
   'dynamodb:TransactGetItems': ['dynamodb:GetItem'],
-  's3:HeadObject': ['s3:GetObject', 's3:GetObjectVersion'],
+  // Without the right to list, S3 says 403 of an object that is not there.
+  's3:HeadObject': ['s3:GetObject', 's3:GetObjectVersion', 's3:ListBucket'],
   's3:GetObject': ['s3:GetObject', 's3:GetObjectVersion'],
   's3:HeadBucket': ['s3:ListBucket'],
   's3:ListObjectsV2': ['s3:ListBucket'],
@@ -116,7 +119,7 @@ function resourcesOf(action: string, room: string, targets: Targets): readonly s
     case 'codebuild':
       return [targets.projects];
     case 's3': {
-      const ofRules = room === 'rules_file' || room === 'aws';
+      const ofRules = room === 'rules_file';
       if (OF_BUCKETS.has(action)) return [ofRules ? targets.rulesBucket : targets.sourceBucket];
       return [ofRules ? targets.rulesObject : targets.sourceObjects];
     }

@@ -3,7 +3,7 @@
  * turned into resources.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Model {
@@ -114,10 +114,11 @@ export function synthModel(pointsman: string, rules: string, prefix: string): Mo
   return checked(printed, 'pointsman synth');
 }
 
-/** The Pointsman that was built here, or the one on the path. */
+/** The Pointsman that was built here last, or the one on the path. */
 export function pointsmanBinary(house: string): string {
   const built = ['dist', 'release', 'debug'].map((profile) => join(house, 'target', profile, 'pointsman'));
-  return built.find((path) => existsSync(path)) ?? 'pointsman';
+  const newest = built.filter((path) => existsSync(path)).sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  return newest[0] ?? 'pointsman';
 }
 
 function mistakes(printed: string): string {

@@ -80,7 +80,6 @@ export class RouterStack extends Stack {
         POINTSMAN_AWS_QUEUE_URL: queue.queueUrl,
         POINTSMAN_AWS_SOURCE_BUCKET: source,
         POINTSMAN_AWS_NOTIFICATION_TOPIC_ARN: notifications.topicArn,
-        POINTSMAN_AWS_CALLBACK_TOPIC_ARNS: callbacks.topicArn,
         ...secretVariables(settings),
         ...settings.variables,
       },

@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { App } from 'aws-cdk-lib';
 import { type Model, pointsmanBinary, readModel, synthModel } from './model.js';
 
-/** The Lambda functions, named as their crates' binaries. */
+/** The Lambda functions, named as the doors of the crate `lambda`. */
 export const FUNCTIONS = ['webhook', 'dispatch', 'callback', 'sweep'] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
@@ -85,10 +85,10 @@ export function readSettings(app: App, house: string): Settings {
     if (url !== undefined) variables[variable] = url;
   }
 
-  const lambdas = path('lambdas', join(house, 'target', 'lambda'));
+  const lambdas = path('lambdas', join(house, 'target', architecture === 'arm64' ? 'lambda-arm64' : 'lambda'));
   const missing = FUNCTIONS.filter((name) => !existsSync(join(lambdas, name, 'bootstrap')));
   if (missing.length > 0) {
-    wrong.push(`${lambdas} has no bootstrap of ${missing.join(', ')}; build them with: make lambdas`);
+    wrong.push(`${lambdas} has no bootstrap of ${missing.join(', ')}; build them with: make lambda`);
   }
   const cloudformationRole = text('cloudformationRole');
   let model: Model | undefined;
