@@ -13,6 +13,7 @@ use router::run::Person;
 use router::secret::Secret;
 use url::Url;
 
+mod aws;
 mod file;
 mod forges;
 mod gather;
@@ -22,9 +23,11 @@ mod people;
 mod plain;
 mod vars;
 
+pub use aws::{AwsSettings, DEFAULT_PREFIX};
 pub use mistakes::{ConfigErrors, Mistake, Origin};
 pub use vars::{ProcessVars, Vars};
 
+use crate::aws::S3Object;
 use gather::Gather;
 use plain::Plain;
 
@@ -39,6 +42,8 @@ pub struct Flags {
     pub rules: Option<String>,
     /// `--data`
     pub data: Option<String>,
+    /// `--store`
+    pub store: Option<String>,
     /// `--engine`
     pub engine: Option<String>,
     /// `--base-url`
@@ -52,15 +57,19 @@ pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
     /// The rule file.
-    pub rules: PathBuf,
+    pub rules: RulesPlace,
     /// The folder of its state.
     pub data: PathBuf,
+    /// What remembers.
+    pub store: StoreChoice,
     /// What runs pipelines.
     pub engine: EngineChoice,
     /// The address that links on forges lead to, without a slash at its end; none when it is where the service listens.
     pub base_url: Option<String>,
     /// How many steps run at once.
     pub slots: NonZeroUsize,
+    /// The things on AWS.
+    pub aws: AwsSettings,
     /// The forges, each under another name.
     pub forges: Vec<ForgeSettings>,
     /// Who may open gates, cancel and retry. Empty only on loopback.
@@ -69,11 +78,37 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
+/// Where the rule file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulesPlace {
+    /// On this machine.
+    File(PathBuf),
+    /// In S3.
+    S3(S3Object),
+}
+
+impl From<PathBuf> for RulesPlace {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+/// What remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// A file in the data folder.
+    Sqlite,
+    /// A table on AWS.
+    Dynamodb,
+}
+
 /// What runs pipelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineChoice {
     /// This machine.
     Local,
+    /// AWS CodePipeline and CodeBuild.
+    CodePipeline,
 }
 
 /// One forge. It has at least one secret that proves its deliveries.
@@ -126,6 +161,8 @@ impl Settings {
         let mut gather = Gather::new(vars);
         let file = file::read(flags.config.as_deref(), &mut gather);
         let plain = plain::read(flags, &file, &mut gather);
+        let aws = aws::read(file.aws.as_ref(), &mut gather);
+        aws::check(&aws, plain.store, plain.engine, &mut gather);
         let forges = forges::read(&file.forges, &mut gather);
         let people = people::read(&file.people, &mut gather);
         people::guard_the_door(plain.listen, &people, &mut gather);
@@ -137,7 +174,7 @@ impl Settings {
             gather.warn("links on forges will lead to the address it listens at, which is none; set base_url");
         }
         let warnings = gather.finish()?;
-        Ok(Self { people, warnings, ..Self::of(plain, forges) })
+        Ok(Self { aws, people, warnings, ..Self::of(plain, forges) })
     }
 
     /// What holds when nothing is said, with these forges.
@@ -146,8 +183,9 @@ impl Settings {
     }
 
     fn of(plain: Plain, forges: Vec<ForgeSettings>) -> Self {
-        let Plain { listen, rules, data, engine, base_url, slots } = plain;
-        Self { listen, rules, data, engine, base_url, slots, forges, people: Vec::new(), warnings: Vec::new() }
+        let Plain { listen, rules, data, store, engine, base_url, slots } = plain;
+        let (aws, people, warnings) = (AwsSettings::default(), Vec::new(), Vec::new());
+        Self { listen, rules, data, store, engine, base_url, slots, aws, forges, people, warnings }
     }
 
     /// The address that links lead to, for a service that listens at `bound`.

@@ -18,11 +18,13 @@
 //! | [`rules_file`] | the rules in force |
 //! | [`synth`] | the pipelines as AWS is to have them, for `infra/` |
 //! | [`wire`] | the AWS protocol in front of the embedded engine |
+//! | [`aws`] | the way to AWS, and the names of things there |
 //! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
 
 pub mod access;
 pub mod advance;
 pub mod app;
+pub mod aws;
 mod change;
 pub mod clock;
 pub mod config;

@@ -1,9 +1,10 @@
-//! The rule file that is in force.
+//! The rule file that is in force: a file on this machine, or an object in S3.
 //!
-//! A file that cannot be read or compiled never replaces the last good one; the page and the log say what is wrong with it.
+//! * A file that cannot be read or compiled never replaces the last good one; the page and the log say what is wrong with it.
+//! * One that was found bad is not compiled again until it has changed; one that could not be read is looked for again at every
+//!   look, and what is wrong is taken back as soon as it is there as it was.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -12,12 +13,21 @@ use router::problem::Problem;
 use router::rules::Rules;
 use tokio::sync::Mutex;
 
+use crate::aws::Aws;
+use crate::config::RulesPlace;
+
+mod file;
+mod s3;
+
+use file::Stamp;
+use s3::InS3;
+
 /// The rules in force and what is wrong with the file since, if anything.
 pub struct RulesFile {
-    path: PathBuf,
+    source: Source,
     current: ArcSwap<Rules>,
     problem: ArcSwapOption<RulesProblem>,
-    seen: Mutex<Option<Stamp>>,
+    seen: Mutex<Seen>,
 }
 
 /// Why the file as it is now is not in force.
@@ -29,35 +39,71 @@ pub struct RulesProblem {
     pub text: String,
 }
 
-/// What tells that a file was written or another put in its place: cheaper than reading it every second. A file's own time and
-/// length say too little: tools that unpack or copy set the time as they please.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    changed: (i64, i64),
-    bytes: u64,
+/// Where the file comes from.
+enum Source {
+    File(PathBuf),
+    S3(InS3),
 }
 
-impl Stamp {
-    async fn of(path: &Path) -> Option<Self> {
-        let meta = tokio::fs::metadata(path).await.ok()?;
-        Some(Self { file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()), bytes: meta.len() })
-    }
+/// What was found at the last look.
+struct Seen {
+    version: Version,
+    /// What is wrong with that version.
+    problem: Option<Arc<RulesProblem>>,
+    looked_at: Timestamp,
+}
+
+/// Tells that a file was written, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Version {
+    File(Option<Stamp>),
+    /// An ETag.
+    S3(String),
+}
+
+/// What a look found.
+enum Found {
+    Same,
+    New(Version, Result<String, String>),
+    /// It cannot be looked at now.
+    Silent(String),
 }
 
 impl RulesFile {
-    /// Reads the file for the first time.
+    /// Reads the file for the first time. Of a bad object in a bucket with versions, the last good one is taken.
     ///
     /// # Errors
     /// All that is wrong with it: a service does not start on a bad file.
-    pub async fn open(path: &Path) -> Result<Self, String> {
-        let stamp = Stamp::of(path).await;
-        let rules = load(path).await?;
+    pub async fn open(place: &RulesPlace, aws: &Aws) -> Result<Self, String> {
+        let (source, first) = match place {
+            RulesPlace::File(path) => {
+                let (stamp, text) = (Stamp::of(path).await, file::read(path).await);
+                (Source::File(path.clone()), (Version::File(stamp), text?))
+            }
+            RulesPlace::S3(object) => {
+                let source = InS3::new(aws.config().await, object.clone());
+                let (etag, text) =
+                    source.get(None).await?.ok_or("S3 says it has not changed since nothing was read")?;
+                (Source::S3(source), (Version::S3(etag), text?))
+            }
+        };
+        let (version, text) = first;
+        let shown = source.shown();
+        let (rules, bad) = match (compile(&shown, &text), &source) {
+            (Ok(rules), _) => (rules, None),
+            (Err(bad), Source::S3(source)) => {
+                let older = source.last_good(|text| compile(&shown, text).ok()).await;
+                let rules = older.ok_or_else(|| bad.clone())?;
+                tracing::error!(rules = rules.hash(), "{shown} is bad; an older version of it is in force:\n{bad}");
+                (rules, Some(Arc::new(RulesProblem { at: Timestamp::UNIX_EPOCH, text: bad })))
+            }
+            (Err(bad), Source::File(_)) => return Err(bad),
+        };
         Ok(Self {
-            path: path.to_owned(),
+            source,
             current: ArcSwap::from_pointee(rules),
-            problem: ArcSwapOption::empty(),
-            seen: Mutex::new(stamp),
+            problem: ArcSwapOption::from(bad.clone()),
+            seen: Mutex::new(Seen { version, problem: bad, looked_at: Timestamp::MIN }),
         })
     }
 
@@ -71,43 +117,75 @@ impl RulesFile {
         self.problem.load_full()
     }
 
-    /// The file's path.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Reads the file again when it has been written since.
+    /// Reads the file again when it has been written since. S3 is not asked more often than every ten seconds.
     pub async fn refresh(&self, now: Timestamp) {
         let mut seen = self.seen.lock().await;
-        let stamp = Stamp::of(&self.path).await;
-        if *seen == stamp {
-            return;
+        let found = match &self.source {
+            Source::File(path) => {
+                let version = Version::File(Stamp::of(path).await);
+                if version == seen.version { Found::Same } else { Found::New(version, file::read(path).await) }
+            }
+            Source::S3(source) => {
+                let waited = now.duration_since(seen.looked_at);
+                if waited >= jiff::SignedDuration::ZERO && waited < s3::LOOK_EVERY {
+                    return;
+                }
+                seen.looked_at = now;
+                source.look(&seen.version).await
+            }
+        };
+        match found {
+            // What could not be looked at for a while is as it was.
+            Found::Same => self.problem.store(seen.problem.clone()),
+            Found::New(version, text) => {
+                let compiled = text.and_then(|text| compile(&self.source.shown(), &text));
+                seen.version = version;
+                seen.problem = self.take(compiled, now);
+            }
+            Found::Silent(why) => {
+                // It is told once, not at every look.
+                if self.problem.load().as_ref().is_none_or(|problem| problem.text != why) {
+                    tracing::error!("the rules cannot be looked at; the last good ones stay in force: {why}");
+                    self.problem.store(Some(Arc::new(RulesProblem { at: now, text: why })));
+                }
+            }
         }
-        *seen = stamp;
-        match load(&self.path).await {
+    }
+
+    fn take(&self, compiled: Result<Rules, String>, now: Timestamp) -> Option<Arc<RulesProblem>> {
+        let problem = match compiled {
             Ok(rules) => {
                 tracing::info!(rules = rules.hash(), "new rules are in force");
                 self.current.store(Arc::new(rules));
-                self.problem.store(None);
+                None
             }
             Err(text) => {
-                tracing::error!(path = %self.path.display(), "the rule file is bad; the last good one stays in force:\n{text}");
-                self.problem.store(Some(Arc::new(RulesProblem { at: now, text })));
+                let shown = self.source.shown();
+                tracing::error!(path = shown, "the rule file is bad; the last good one stays in force:\n{text}");
+                Some(Arc::new(RulesProblem { at: now, text }))
             }
+        };
+        self.problem.store(problem.clone());
+        problem
+    }
+}
+
+impl Source {
+    fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::S3(source) => source.shown(),
         }
     }
 }
 
-async fn load(path: &Path) -> Result<Rules, String> {
-    let shown = path.display();
-    let bytes = tokio::fs::read(path).await.map_err(|e| format!("{shown}: {e}"))?;
-    let text = String::from_utf8(bytes).map_err(|e| format!("{shown}: not UTF-8: {e}"))?;
-    Rules::parse(&text).map_err(|problems| problems.iter().map(|p| line(path, p)).collect::<Vec<_>>().join("\n"))
+fn compile(shown: &str, text: &str) -> Result<Rules, String> {
+    Rules::parse(text).map_err(|problems| problems.iter().map(|p| line(shown, p)).collect::<Vec<_>>().join("\n"))
 }
 
-fn line(path: &Path, problem: &Problem) -> String {
+fn line(shown: &str, problem: &Problem) -> String {
     let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-    format!("{}:{}:{}: {}{help}", path.display(), problem.place.line, problem.place.column, problem.message)
+    format!("{shown}:{}:{}: {}{help}", problem.place.line, problem.place.column, problem.message)
 }
 
 #[cfg(test)]
@@ -127,7 +205,7 @@ mod tests {
             std::fs::write(path, rules(route)).unwrap();
             std::fs::File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
         }
-        let file = RulesFile::open(&path).await.unwrap();
+        let file = RulesFile::open(&path.clone().into(), &Aws::new()).await.unwrap();
         let before = file.current().hash().to_owned();
         std::fs::rename(&other, &path).unwrap();
         file.refresh(Timestamp::UNIX_EPOCH).await;

@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 
 use super::{App, Door, Wake};
 use crate::access::Access;
+use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::config::{ForgeSettings, Settings};
+use crate::config::{EngineChoice, ForgeSettings, RulesPlace, Settings, StoreChoice};
 use crate::engine::EngineEvent;
 use crate::engine::local::{LocalConfig, LocalEngine};
 use crate::forge::github::{Github, GithubSettings};
@@ -22,6 +23,8 @@ use crate::forge::local::Local;
 use crate::forge::{CloneFrom, Forge, Forges};
 use crate::logs::{Logs, Masks};
 use crate::rules_file::RulesFile;
+use crate::store::Store;
+use crate::store::dynamodb::DynamoStore;
 use crate::store::sqlite::SqliteStore;
 
 /// Events that may wait for the listener.
@@ -36,13 +39,16 @@ pub async fn open(
     base_url: String,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(App, mpsc::Receiver<EngineEvent>)> {
-    let rules =
-        Arc::new(RulesFile::open(&settings.rules).await.map_err(|text| anyhow!("the rules cannot be used\n{text}"))?);
+    let aws = Aws::new();
+    let rules = RulesFile::open(&settings.rules, &aws).await;
+    let rules = Arc::new(rules.map_err(|text| anyhow!("the rules cannot be used\n{text}"))?);
     let data = settings.data.clone();
-    let store =
-        SqliteStore::open(&data, Arc::clone(&clock)).with_context(|| format!("the data folder {}", data.display()))?;
+    let store = store(settings, &aws, Arc::clone(&clock)).await?;
     let logs = Logs::new(data.join("logs"));
     let forges = forges(settings, &rules)?;
+    if settings.engine == EngineChoice::CodePipeline {
+        return Err(anyhow!("the engine codepipeline is not in this version; write engine = \"local\""));
+    }
     let (events, told) = mpsc::channel(EVENTS_WAITING);
     let engine = LocalEngine::new(
         LocalConfig {
@@ -58,7 +64,7 @@ pub async fn open(
     engine.sweep_leftovers().await.context("what the last process left")?;
     let app = App {
         clock,
-        store: Arc::new(store),
+        store,
         engine,
         forges,
         doors: doors(settings)?,
@@ -71,7 +77,25 @@ pub async fn open(
     Ok((app, told))
 }
 
-fn folder_of(rules: &Path) -> PathBuf {
+async fn store(settings: &Settings, aws: &Aws, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
+    match settings.store {
+        StoreChoice::Sqlite => {
+            let data = &settings.data;
+            let opened = SqliteStore::open(data, clock);
+            Ok(Arc::new(opened.with_context(|| format!("the data folder {}", data.display()))?))
+        }
+        StoreChoice::Dynamodb => {
+            let table = settings.aws.table.as_deref().context("the store dynamodb needs a table")?;
+            let client = aws_sdk_dynamodb::Client::new(aws.config().await);
+            let opened = DynamoStore::open(client, table, clock).await;
+            Ok(Arc::new(opened.with_context(|| format!("the table {table}"))?))
+        }
+    }
+}
+
+/// Central buildspecs stand beside the rule file; beside one in S3 there are none for this machine.
+fn folder_of(rules: &RulesPlace) -> PathBuf {
+    let RulesPlace::File(rules) = rules else { return PathBuf::from(".") };
     rules.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 

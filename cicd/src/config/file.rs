@@ -9,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::Origin;
 use super::gather::{Gather, Given};
-use super::keys::{AUTH, AUTH_TOKENS, CONFIG_FLAG, CONFIG_VARIABLE, FORGES, ForgeKey, KIND, NAME, PERSON, PLAIN};
+use super::keys::{
+    AUTH, AUTH_TOKENS, AWS, AwsKey, CONFIG_FLAG, CONFIG_VARIABLE, FORGES, ForgeKey, KIND, NAME, PERSON, PLAIN,
+};
 
 /// The file that is read when no other is named; it may be missing.
 const DEFAULT: &str = "pointsman.toml";
@@ -18,6 +20,7 @@ const DEFAULT: &str = "pointsman.toml";
 #[derive(Default)]
 pub(super) struct File {
     pub(super) plain: BTreeMap<&'static str, Given>,
+    pub(super) aws: Option<Table>,
     pub(super) forges: Vec<Table>,
     pub(super) people: Vec<Table>,
 }
@@ -80,13 +83,14 @@ impl Reading<'_, '_> {
         if !errors.is_empty() {
             return file;
         }
-        let known: Vec<_> = PLAIN.iter().map(|key| key.file).chain([FORGES, AUTH]).collect();
+        let known: Vec<_> = PLAIN.iter().map(|key| key.file).chain([AWS, FORGES, AUTH]).collect();
         for (key, value) in self.known(document.get_ref(), &known) {
             match key {
                 FORGES => {
                     let keys: Vec<_> = [NAME, KIND].into_iter().chain(ForgeKey::ALL.map(ForgeKey::file)).collect();
                     file.forges = self.tables(value, &keys);
                 }
+                AWS => file.aws = self.table("[aws]", value, &AwsKey::ALL.map(AwsKey::file)),
                 AUTH => file.people = self.auth(value),
                 key => file.plain.extend(self.text(key, value).map(|given| (key, given))),
             }
@@ -131,20 +135,26 @@ impl Reading<'_, '_> {
         };
         let mut tables = Vec::new();
         for item in items.iter() {
-            let Some(table) = item.get_ref().as_table() else {
-                self.unfit("an entry", item, "a table");
-                continue;
-            };
-            let entries = self.known(table, keys);
-            let values = entries.into_iter().map(|(key, value)| (key, self.texts(key, value))).collect();
-            tables.push(Table { origin: self.origin(item.span().start), values });
+            tables.extend(self.table("an entry", item, keys));
         }
         tables
     }
 
+    fn table(&mut self, what: &str, value: &Spanned<DeValue<'_>>, keys: &[&'static str]) -> Option<Table> {
+        let Some(table) = value.get_ref().as_table() else {
+            self.unfit(what, value, "a table");
+            return None;
+        };
+        let entries = self.known(table, keys);
+        let values = entries.into_iter().map(|(key, value)| (key, self.texts(key, value))).collect();
+        Some(Table { origin: self.origin(value.span().start), values })
+    }
+
     /// One text or, where several may be given, a list of them.
     fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Vec<Given> {
-        let may_be_list = ForgeKey::ALL.into_iter().any(|known| known.file() == key && known.is_list());
+        let lists = ForgeKey::ALL.into_iter().filter(|key| key.is_list()).map(ForgeKey::file);
+        let lists = lists.chain(AwsKey::ALL.into_iter().filter(|key| key.is_list()).map(AwsKey::file));
+        let may_be_list = lists.into_iter().any(|list| list == key);
         match value.get_ref().as_array() {
             Some(items) if may_be_list => items.iter().filter_map(|item| self.text(key, item)).collect(),
             _ => self.text(key, value).into_iter().collect(),

@@ -26,8 +26,11 @@ pub const BASE_URL: Key = Key { file: "base_url", variable: "POINTSMAN_BASE_URL"
 /// How many steps run at once.
 pub const SLOTS: Key = Key { file: "slots", variable: "POINTSMAN_SLOTS", flag: "--slots" };
 
+/// What remembers.
+pub const STORE: Key = Key { file: "store", variable: "POINTSMAN_STORE", flag: "--store" };
+
 /// The settings of the service itself.
-pub const PLAIN: [Key; 6] = [LISTEN, RULES, DATA, ENGINE, BASE_URL, SLOTS];
+pub const PLAIN: [Key; 7] = [LISTEN, RULES, DATA, STORE, ENGINE, BASE_URL, SLOTS];
 
 /// Another file than `pointsman.toml`.
 pub const CONFIG_FLAG: &str = "--config";
@@ -42,6 +45,61 @@ pub const AUTH_TOKENS: &str = "tokens";
 pub const AUTH_VARIABLE: &str = "POINTSMAN_AUTH_TOKENS";
 /// The keys of one person.
 pub const PERSON: [&str; 2] = ["name", "token"];
+
+/// The table of the things on AWS.
+pub const AWS: &str = "aws";
+
+/// One of the service's things on AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AwsKey {
+    /// The bucket of source archives.
+    SourceBucket,
+    /// What names begin with.
+    Prefix,
+    /// The DynamoDB table.
+    Table,
+    /// The queue of deliveries.
+    QueueUrl,
+    /// The topic that is published to.
+    NotificationTopic,
+    /// The topics that are listened to.
+    CallbackTopics,
+}
+
+impl AwsKey {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::SourceBucket, Self::Prefix, Self::Table, Self::QueueUrl, Self::NotificationTopic, Self::CallbackTopics];
+
+    /// Its key in the table `[aws]`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::SourceBucket => "source_bucket",
+            Self::Prefix => "prefix",
+            Self::Table => "table",
+            Self::QueueUrl => "queue_url",
+            Self::NotificationTopic => "notification_topic_arn",
+            Self::CallbackTopics => "callback_topic_arns",
+        }
+    }
+
+    /// Its variable.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::SourceBucket => "POINTSMAN_AWS_SOURCE_BUCKET",
+            Self::Prefix => "POINTSMAN_AWS_PREFIX",
+            Self::Table => "POINTSMAN_AWS_TABLE",
+            Self::QueueUrl => "POINTSMAN_AWS_QUEUE_URL",
+            Self::NotificationTopic => "POINTSMAN_AWS_NOTIFICATION_TOPIC_ARN",
+            Self::CallbackTopics => "POINTSMAN_AWS_CALLBACK_TOPIC_ARNS",
+        }
+    }
+
+    /// More than one may be given.
+    pub fn is_list(self) -> bool {
+        self == Self::CallbackTopics
+    }
+}
 
 /// The tables of forges.
 pub const FORGES: &str = "forges";
@@ -128,7 +186,18 @@ mod tests {
             .flat_map(|key| [key.file, key.variable, key.flag])
             .chain(variables)
             .chain(ForgeKey::ALL.into_iter().map(ForgeKey::file))
-            .chain([CONFIG_FLAG, CONFIG_VARIABLE, AUTH_VARIABLE, NAME, KIND, "[[forges]]", "[auth]", AUTH_TOKENS])
+            .chain(AwsKey::ALL.into_iter().flat_map(|key| [key.file(), key.variable()]))
+            .chain([
+                "[aws]",
+                CONFIG_FLAG,
+                CONFIG_VARIABLE,
+                AUTH_VARIABLE,
+                NAME,
+                KIND,
+                "[[forges]]",
+                "[auth]",
+                AUTH_TOKENS,
+            ])
             .chain(PERSON);
         for word in words {
             assert!(described.contains(&format!("`{word}`")), "docs/configuration.md does not name `{word}`");

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::file::File;
 use super::gather::{Gather, Given, beside};
-use super::keys::{BASE_URL, DATA, ENGINE, Key, LISTEN, RULES, SLOTS};
-use super::{EngineChoice, Flags, Origin};
+use super::keys::{BASE_URL, DATA, ENGINE, Key, LISTEN, RULES, SLOTS, STORE};
+use super::{EngineChoice, Flags, Origin, RulesPlace, StoreChoice};
+use crate::aws::NoObject;
 
 const DEFAULT_RULES: &str = "pointsman.yaml";
 const DEFAULT_DATA: &str = ".pointsman";
@@ -17,8 +18,9 @@ const DEFAULT_DATA: &str = ".pointsman";
 /// The settings that are one text each, read.
 pub(super) struct Plain {
     pub(super) listen: SocketAddr,
-    pub(super) rules: PathBuf,
+    pub(super) rules: RulesPlace,
     pub(super) data: PathBuf,
+    pub(super) store: StoreChoice,
     pub(super) engine: EngineChoice,
     pub(super) base_url: Option<String>,
     pub(super) slots: NonZeroUsize,
@@ -33,15 +35,19 @@ pub(super) fn read(flags: &Flags, file: &File, gather: &mut Gather<'_>) -> Plain
     };
     let (listen, rules, data) = (given(&flags.listen, LISTEN), given(&flags.rules, RULES), given(&flags.data, DATA));
     let (engine, base_url) = (given(&flags.engine, ENGINE), given(&flags.base_url, BASE_URL));
-    let slots = given(&flags.slots, SLOTS);
+    let (slots, store) = (given(&flags.slots, SLOTS), given(&flags.store, STORE));
     let place = |given: Option<Given>, default: &str| {
         given.map_or_else(|| PathBuf::from(default), |given| beside(&given.origin, &given.text))
     };
     Plain {
         listen: listen.and_then(|given| address(&given, gather)).unwrap_or(default_listen()),
-        rules: place(rules, DEFAULT_RULES),
+        rules: match rules {
+            Some(given) if given.text.starts_with(S3) => in_s3(&given, gather),
+            rules => RulesPlace::File(place(rules, DEFAULT_RULES)),
+        },
         data: place(data, DEFAULT_DATA),
-        engine: engine.map_or(EngineChoice::Local, |given| choice(&given, gather)),
+        store: store.and_then(|given| choice("store", &STORES, &given, gather)).unwrap_or(StoreChoice::Sqlite),
+        engine: engine.and_then(|given| choice("engine", &ENGINES, &given, gather)).unwrap_or(EngineChoice::Local),
         base_url: base_url.and_then(|given| links(&given, gather)),
         slots: slots.and_then(|given| number(&given, gather)).unwrap_or_else(processors),
     }
@@ -51,8 +57,9 @@ impl Default for Plain {
     fn default() -> Self {
         Self {
             listen: default_listen(),
-            rules: PathBuf::from(DEFAULT_RULES),
+            rules: RulesPlace::File(PathBuf::from(DEFAULT_RULES)),
             data: PathBuf::from(DEFAULT_DATA),
+            store: StoreChoice::Sqlite,
             engine: EngineChoice::Local,
             base_url: None,
             slots: processors(),
@@ -77,13 +84,33 @@ fn address(given: &Given, gather: &mut Gather<'_>) -> Option<SocketAddr> {
     read
 }
 
-fn choice(given: &Given, gather: &mut Gather<'_>) -> EngineChoice {
-    match given.text.as_str() {
-        "local" => {}
-        "codepipeline" => gather.wrong(&given.origin, "the engine codepipeline is not in this version", "write local"),
-        other => gather.wrong(&given.origin, format!("there is no engine {other:?}"), "write local"),
+const S3: &str = "s3://";
+const STORES: [(&str, StoreChoice); 2] = [("sqlite", StoreChoice::Sqlite), ("dynamodb", StoreChoice::Dynamodb)];
+const ENGINES: [(&str, EngineChoice); 2] =
+    [("local", EngineChoice::Local), ("codepipeline", EngineChoice::CodePipeline)];
+
+fn choice<C: Copy>(what: &str, known: &[(&str, C)], given: &Given, gather: &mut Gather<'_>) -> Option<C> {
+    if let Some((_, choice)) = known.iter().find(|(word, _)| *word == given.text) {
+        return Some(*choice);
     }
-    EngineChoice::Local
+    let words: Vec<_> = known.iter().map(|(word, _)| *word).collect();
+    gather.wrong(
+        &given.origin,
+        format!("there is no {what} {:?}", given.text),
+        format!("write {}", words.join(" or ")),
+    );
+    None
+}
+
+fn in_s3(given: &Given, gather: &mut Gather<'_>) -> RulesPlace {
+    match given.text.parse() {
+        Ok(object) => RulesPlace::S3(object),
+        Err(error) => {
+            let error: NoObject = error;
+            gather.wrong(&given.origin, error.to_string(), "write s3://bucket/key");
+            Plain::default().rules
+        }
+    }
 }
 
 fn links(given: &Given, gather: &mut Gather<'_>) -> Option<String> {

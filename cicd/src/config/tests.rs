@@ -56,7 +56,7 @@ const SIGNING: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 fn without_anything_the_defaults_hold() {
     let settings = World::new("").settings();
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8700");
-    assert_eq!(settings.rules, PathBuf::from("pointsman.yaml"));
+    assert_eq!(settings.rules, PathBuf::from("pointsman.yaml").into());
     assert_eq!(settings.data, PathBuf::from(".pointsman"));
     assert_eq!(settings.links("127.0.0.1:4000".parse().unwrap()), "http://127.0.0.1:4000");
     assert!(settings.forges.is_empty());
@@ -73,7 +73,7 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     assert_eq!(settings.listen.port(), 3);
     assert_eq!(settings.slots.get(), 5);
     assert_eq!(settings.data, world.folder.path().join("d"), "a path in the file is meant from the file");
-    assert_eq!(settings.rules, PathBuf::from("/r"));
+    assert_eq!(settings.rules, PathBuf::from("/r").into());
     assert_eq!(settings.links(settings.listen), "https://ci.example.org/p");
 }
 

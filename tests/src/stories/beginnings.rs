@@ -18,7 +18,7 @@ fn settings(folder: &std::path::Path) -> Settings {
     let forge =
         ForgeSettings { webhook_secrets: vec![Secret::new("a secret")], ..ForgeSettings::of(ForgeKind::Github) };
     let listen = ([127, 0, 0, 1], 0).into();
-    Settings { listen, rules, data: folder.join("data"), ..Settings::with_forges(vec![forge]) }
+    Settings { listen, rules: rules.into(), data: folder.join("data"), ..Settings::with_forges(vec![forge]) }
 }
 
 async fn refused(settings: &Settings) -> anyhow::Error {
@@ -61,7 +61,7 @@ async fn two_services_do_not_share_a_folder() {
 async fn a_service_does_not_begin_with_bad_rules() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
-    std::fs::write(&settings.rules, "version: 1\nruotes: []\n").unwrap();
+    std::fs::write(folder.path().join("pointsman.yaml"), "version: 1\nruotes: []\n").unwrap();
     let trouble = format!("{:#}", refused(&settings).await);
     assert!(trouble.contains("pointsman.yaml:2:1") && trouble.contains("ruotes"), "{trouble}");
 }

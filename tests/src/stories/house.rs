@@ -99,7 +99,12 @@ impl House {
             ..ForgeSettings::of(ForgeKind::Gitlab)
         };
         let listen = ([127, 0, 0, 1], 0).into();
-        Settings { listen, rules, data: world.folder("data"), ..Settings::with_forges(vec![github, gitlab]) }
+        Settings {
+            listen,
+            rules: rules.into(),
+            data: world.folder("data"),
+            ..Settings::with_forges(vec![github, gitlab])
+        }
     }
 
     async fn start(

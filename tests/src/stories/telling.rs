@@ -33,7 +33,8 @@ async fn open(forge: Arc<dyn Forge>) -> (Arc<App>, mpsc::Receiver<EngineEvent>, 
     std::fs::write(&rules, RULES).unwrap();
     let github =
         ForgeSettings { webhook_secrets: vec![Secret::new("a secret")], ..ForgeSettings::of(ForgeKind::Github) };
-    let settings = Settings { rules, data: folder.path().join("data"), ..Settings::with_forges(vec![github]) };
+    let settings =
+        Settings { rules: rules.into(), data: folder.path().join("data"), ..Settings::with_forges(vec![github]) };
     let clock = Arc::new(FakeClock::at(samples::noon()));
     let (mut app, events) = app::open(&settings, "http://here".to_owned(), clock).await.unwrap();
     app.forges.insert(samples::forge(), forge);

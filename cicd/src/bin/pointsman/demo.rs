@@ -83,7 +83,7 @@ impl Stage {
         let secrets = vec![self.secret.clone()];
         let forge = ForgeSettings { webhook_secrets: secrets, ..ForgeSettings::of(ForgeKind::Local) };
         let defaults = Settings::with_forges(vec![forge]);
-        Ok(Settings { listen: args.listen, rules: self.write_rules()?, data: self.path("data"), ..defaults })
+        Ok(Settings { listen: args.listen, rules: self.write_rules()?.into(), data: self.path("data"), ..defaults })
     }
 }
 

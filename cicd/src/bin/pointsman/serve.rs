@@ -24,7 +24,10 @@ pub(crate) struct Args {
     /// The folder for the database, logs, artifacts and caches.
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
-    /// What runs pipelines.
+    /// What remembers: `sqlite`, or `dynamodb` with a table under `[aws]`.
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+    /// What runs pipelines: `local` or `codepipeline`.
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// The public address, for links in statuses.
@@ -44,7 +47,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let Args { listen, data, engine, base_url, config, slots, logs, wire } = args;
+    let Args { listen, data, store, engine, base_url, config, slots, logs, wire } = args;
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
@@ -54,6 +57,7 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode>
         listen: listen.clone(),
         rules: rules.map(|path| path.to_string_lossy().into_owned()),
         data: data.clone(),
+        store: store.clone(),
         engine: engine.clone(),
         base_url: base_url.clone(),
         config: config.clone(),

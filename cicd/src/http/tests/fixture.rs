@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use crate::access::Access;
 use crate::app::{App, Door, Wake};
+use crate::aws::Aws;
 use crate::clock::FakeClock;
 use crate::engine::{Engine, EngineError, EngineEvent, Look, Sight};
 use crate::forge::Forges;
@@ -117,7 +118,7 @@ impl World {
             engine: Arc::new(Idle),
             forges: Forges::new(),
             doors: BTreeMap::from([(ForgeKind::Github.default_name(), door)]),
-            rules: Arc::new(RulesFile::open(&rules).await.unwrap()),
+            rules: Arc::new(RulesFile::open(&rules.into(), &Aws::new()).await.unwrap()),
             logs: Logs::new(folder.path().join("logs")),
             access: Access::new(tokens),
             base_url: "http://127.0.0.1:8700".to_owned(),

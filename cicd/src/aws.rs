@@ -1,0 +1,51 @@
+//! The way to AWS: its settings are read once, where the SDK looks for them (environment, profile, the machine's own role).
+//!
+//! Endpoints other than AWS's own are the SDK's settings too: `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS` and so on.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use tokio::sync::OnceCell;
+
+mod arn;
+mod s3_object;
+
+pub use arn::{NoTopic, TopicArn};
+pub use s3_object::{NoObject, S3Object};
+
+pub(crate) use s3_object::is_bucket;
+
+/// A service of AWS that cannot be connected to is not waited for longer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How long one try may take, the body aside.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What every client of AWS is made of, read when it is asked for first.
+#[derive(Debug, Default)]
+pub struct Aws {
+    config: OnceCell<SdkConfig>,
+}
+
+impl Aws {
+    /// Nothing is read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With settings that are known already.
+    pub fn with(config: SdkConfig) -> Self {
+        Self { config: OnceCell::new_with(Some(config)) }
+    }
+
+    /// The settings. The first call reads them; without any, clients fail at their first request and say what is missing.
+    pub async fn config(&self) -> &SdkConfig {
+        self.config
+            .get_or_init(async || {
+                let timeouts =
+                    TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER_WITHIN).build();
+                aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+            })
+            .await
+    }
+}
