@@ -4,6 +4,9 @@
 //! * With tokens a name is proved, by the token itself or by a cookie that was given for it. The cookie's value is not the
 //!   token: it is name and expiry under a key that this process made, so a restart ends every session.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,7 +20,7 @@ const SESSION_HOURS: i64 = 12;
 
 /// Who may ask, and what proves it.
 pub struct Access {
-    tokens: Vec<(Person, Secret)>,
+    tokens: ArcSwap<Vec<(Person, Secret)>>,
     host_user: Person,
     key: Secret,
 }
@@ -30,12 +33,17 @@ impl Access {
     pub fn new(tokens: Vec<(Person, Secret)>) -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives random bytes");
-        Self { tokens, host_user: host_user(), key: Secret::new(key) }
+        Self { tokens: ArcSwap::from_pointee(tokens), host_user: host_user(), key: Secret::new(key) }
+    }
+
+    /// Access by these tokens from now on; sessions go on.
+    pub fn renew(&self, tokens: Vec<(Person, Secret)>) {
+        self.tokens.store(Arc::new(tokens));
     }
 
     /// Whether a name must be proved.
     pub fn needs_proof(&self) -> bool {
-        !self.tokens.is_empty()
+        !self.tokens.load().is_empty()
     }
 
     /// The name of an asker who gives none, where none need be proved: the user's who runs the service.
@@ -44,12 +52,12 @@ impl Access {
     }
 
     /// The person whose token this is. Every token is compared, each in constant time whatever its length.
-    pub fn by_token(&self, token: &str) -> Option<&Person> {
+    pub fn by_token(&self, token: &str) -> Option<Person> {
         let given = self.seal(&[b"token", token.as_bytes()]).finalize().into_bytes();
         let mut found = None;
-        for (person, secret) in &self.tokens {
+        for (person, secret) in self.tokens.load().iter() {
             if self.seal(&[b"token", secret.expose()]).verify_slice(&given).is_ok() {
-                found = Some(person);
+                found = Some(person.clone());
             }
         }
         found
@@ -116,8 +124,8 @@ mod tests {
     #[test]
     fn a_token_proves_its_person_and_no_other() {
         let access = access();
-        assert_eq!(access.by_token("long-token-a"), Some(&person("dana")));
-        assert_eq!(access.by_token("long-token-b"), Some(&person("kim")));
+        assert_eq!(access.by_token("long-token-a"), Some(person("dana")));
+        assert_eq!(access.by_token("long-token-b"), Some(person("kim")));
         for wrong in ["", "long-token", "long-token-c", "long-token-ab", "dana"] {
             assert_eq!(access.by_token(wrong), None, "{wrong}");
         }

@@ -3,17 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use futures::FutureExt as _;
 use router::id::{ForgeKind, ForgeName};
 use router::verify::Guard;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::forge::Forges;
+use crate::forge::renewed::Renewed;
 use crate::logs::Logs;
+use crate::queue::Queue;
 use crate::rules_file::RulesFile;
+use crate::sns::Topics;
 use crate::store::Store;
+use crate::vault::{Reason, Vault};
 
 mod open;
 
@@ -41,14 +48,42 @@ pub struct App {
     pub base_url: String,
     /// Wakes the workers.
     pub wake: Wake,
+    /// What goes on beside; a process that is about to be frozen waits for it.
+    pub beside: TaskTracker,
+    /// What is only there on AWS.
+    pub on_aws: OnAws,
+}
+
+/// What is only there when it is configured on AWS.
+#[derive(Default)]
+pub struct OnAws {
+    /// Where deliveries wait for their decision.
+    pub queue: Option<Queue>,
+    /// The topics whose messages are taken over HTTPS.
+    pub topics: Option<Topics>,
+    /// Secrets that may be exchanged while they are in use, and the forges whose tokens are among them.
+    pub vault: Option<(Arc<Vault>, BTreeMap<ForgeName, Arc<Renewed>>)>,
+}
+
+impl App {
+    /// Fetches secrets that are kept on AWS again when that is due. True when others are in force now.
+    pub async fn refresh_secrets(&self, reason: Reason) -> bool {
+        let Some((vault, forges)) = &self.on_aws.vault else { return false };
+        let Some(settings) = vault.refresh(self.clock.now(), reason).await else { return false };
+        if let Err(trouble) = open::renew(self, &settings, forges) {
+            tracing::error!("the exchanged secrets cannot be used: {trouble:#}");
+            return false;
+        }
+        true
+    }
 }
 
 /// Where one forge's deliveries come in.
 pub struct Door {
     /// What kind of forge it is.
     pub kind: ForgeKind,
-    /// What proves a delivery genuine.
-    pub guard: Guard,
+    /// What proves a delivery genuine; it is exchanged with its secrets.
+    pub guard: ArcSwap<Guard>,
 }
 
 /// Wakes the workers when there may be something for them. A worker looks by itself every now and then too, so a lost wake
@@ -64,6 +99,12 @@ pub struct Wake {
 }
 
 impl Wake {
+    /// Whether somebody would be woken now; then nobody is any more.
+    pub(crate) fn taken(&self) -> bool {
+        let woken = [&self.dispatch, &self.advance, &self.report].map(|wake| wake.notified().now_or_never().is_some());
+        woken.contains(&true)
+    }
+
     /// Runs were written: they, or others that waited for them, may go on, and their commits have something to show.
     pub(crate) fn for_moved_runs(&self) {
         self.advance.notify_one();

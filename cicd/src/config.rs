@@ -4,9 +4,11 @@
 //! * A value may be a reference, `env:NAME` or `file:PATH`; in the file, a secret must be one.
 //! * `docs/configuration.md` lists every key; a test holds it against [`keys`].
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use router::id::{ForgeKind, ForgeName};
 use router::run::Person;
@@ -17,6 +19,7 @@ mod aws;
 mod file;
 mod forges;
 mod gather;
+mod kept;
 pub mod keys;
 mod mistakes;
 mod people;
@@ -24,10 +27,12 @@ mod plain;
 mod vars;
 
 pub use aws::{AwsSettings, DEFAULT_PREFIX};
+pub use kept::{Kept, Reference};
 pub use mistakes::{ConfigErrors, Mistake, Origin};
 pub use vars::{ProcessVars, Vars};
 
-use crate::aws::S3Object;
+use crate::aws::{Aws, S3Object};
+use crate::vault::Vault;
 use gather::Gather;
 use plain::Plain;
 
@@ -70,6 +75,12 @@ pub struct Settings {
     pub slots: NonZeroUsize,
     /// The things on AWS.
     pub aws: AwsSettings,
+    /// The way there.
+    pub to_aws: Arc<Aws>,
+    /// The process is one of Lambda's: it begins often, so it looks at nothing that was looked at when it was deployed.
+    pub in_lambda: bool,
+    /// Fetches the secrets that are kept there again, when some are.
+    pub vault: Option<Arc<Vault>>,
     /// The forges, each under another name.
     pub forges: Vec<ForgeSettings>,
     /// Who may open gates, cancel and retry. Empty only on loopback.
@@ -153,19 +164,40 @@ pub struct PersonToken {
 }
 
 impl Settings {
-    /// Gathers the settings and checks them.
+    /// Gathers the settings and checks them. Secrets that are kept on AWS are mistakes here: [`crate::vault::load`] fetches them.
     ///
     /// # Errors
     /// Every mistake that was found.
     pub fn load(flags: &Flags, vars: &dyn Vars) -> Result<Self, ConfigErrors> {
-        let mut gather = Gather::new(vars);
-        let file = file::read(flags.config.as_deref(), &mut gather);
-        let plain = plain::read(flags, &file, &mut gather);
-        let aws = aws::read(file.aws.as_ref(), &mut gather);
-        aws::check(&aws, plain.store, plain.engine, &mut gather);
-        let forges = forges::read(&file.forges, &mut gather);
-        let people = people::read(&file.people, &mut gather);
-        people::guard_the_door(plain.listen, &people, &mut gather);
+        Self::load_with(flags, vars, &Kept::default())
+    }
+
+    /// The secrets kept elsewhere that the settings name, whatever else is wrong with them.
+    pub fn references(flags: &Flags, vars: &dyn Vars) -> BTreeSet<Reference> {
+        let nothing = Kept::default();
+        let mut gather = Gather::new(vars, &nothing);
+        Self::gather(flags, &mut gather);
+        gather.wanted()
+    }
+
+    /// Gathers the settings with what was fetched from elsewhere.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn load_with(flags: &Flags, vars: &dyn Vars, kept: &Kept) -> Result<Self, ConfigErrors> {
+        let mut gather = Gather::new(vars, kept);
+        let settings = Self::gather(flags, &mut gather);
+        Ok(Self { warnings: gather.finish()?, ..settings })
+    }
+
+    fn gather(flags: &Flags, gather: &mut Gather<'_>) -> Self {
+        let file = file::read(flags.config.as_deref(), gather);
+        let plain = plain::read(flags, &file, gather);
+        let aws = aws::read(file.aws.as_ref(), gather);
+        aws::check(&aws, plain.store, plain.engine, gather);
+        let forges = forges::read(&file.forges, gather);
+        let people = people::read(&file.people, gather);
+        people::guard_the_door(plain.listen, &people, gather);
         if forges.is_empty() {
             gather
                 .warn("no forge is configured: no webhook will be accepted (see [[forges]] in docs/configuration.md)");
@@ -173,8 +205,7 @@ impl Settings {
         if plain.listen.ip().is_unspecified() && plain.base_url.is_none() {
             gather.warn("links on forges will lead to the address it listens at, which is none; set base_url");
         }
-        let warnings = gather.finish()?;
-        Ok(Self { aws, people, warnings, ..Self::of(plain, forges) })
+        Self { aws, people, ..Self::of(plain, forges) }
     }
 
     /// What holds when nothing is said, with these forges.
@@ -185,7 +216,23 @@ impl Settings {
     fn of(plain: Plain, forges: Vec<ForgeSettings>) -> Self {
         let Plain { listen, rules, data, store, engine, base_url, slots } = plain;
         let (aws, people, warnings) = (AwsSettings::default(), Vec::new(), Vec::new());
-        Self { listen, rules, data, store, engine, base_url, slots, aws, forges, people, warnings }
+        let (to_aws, in_lambda, vault) = (Arc::new(Aws::new()), false, None);
+        Self {
+            listen,
+            rules,
+            data,
+            store,
+            engine,
+            base_url,
+            slots,
+            aws,
+            to_aws,
+            in_lambda,
+            vault,
+            forges,
+            people,
+            warnings,
+        }
     }
 
     /// The address that links lead to, for a service that listens at `bound`.

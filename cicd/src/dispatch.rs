@@ -59,6 +59,34 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
     }
 }
 
+/// Decides one delivery that a message led to, when nothing has been decided about it yet. One that nobody remembers is left alone.
+///
+/// # Errors
+/// [`StoreError`]: it still waits.
+pub async fn dispatch_one(app: &App, forge: &ForgeName, id: &DeliveryId) -> Result<(), StoreError> {
+    let Some(record) = app.store.delivery(id).await? else {
+        tracing::warn!(delivery.id = %id, "a message names a delivery that nobody remembers");
+        return Ok(());
+    };
+    if record.forge != *forge {
+        // Two forges used one id, and the store gives the newer: whoever waits is decided, this one with them.
+        return dispatch(app).await.map(drop);
+    }
+    if record.decision.is_some() {
+        return Ok(());
+    }
+    let mut delivered = record.delivered;
+    let decision = decide(app, &mut delivered).await;
+    if starts(&decision).is_some() {
+        return begin(app, record.forge, delivered, decision).await;
+    }
+    let mut quiet = Change::default();
+    settle_only(&mut quiet, record.forge, delivered, decision);
+    app.store.commit(quiet).await?;
+    app.wake.report.notify_one();
+    Ok(())
+}
+
 /// Starts the run that a receipt of a `start: manual` route offers.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ pub mod github;
 pub mod gitlab;
 pub mod local;
 mod refusal;
+pub mod renewed;
 mod words;
 
 pub use archive::{Archive, NoArchive};

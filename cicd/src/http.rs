@@ -16,6 +16,7 @@ use crate::app::App;
 mod asked;
 mod assets;
 mod body;
+mod callbacks;
 mod decisions;
 mod deliveries;
 mod error;
@@ -71,9 +72,12 @@ pub(crate) fn router_with(app: Arc<App>, others: Router) -> Router {
         .with_state(app)
 }
 
-/// What forges knock at: no pages, so nobody accompanies them, and most of what comes is theirs.
+/// What forges and topics knock at: no pages, so nobody accompanies them, and most of what comes is theirs.
 fn machines() -> Router<Arc<App>> {
-    Router::new().route("/webhooks/{forge}", post(webhooks::take)).method_not_allowed_fallback(error::no_such_method)
+    Router::new()
+        .route("/webhooks/{forge}", post(webhooks::take))
+        .route("/callbacks/sns", post(callbacks::take))
+        .method_not_allowed_fallback(error::no_such_method)
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`config`] | settings from flags, environment and file |
-//! | [`app`], [`service`] | the parts put together, and kept going |
+//! | [`config`], [`vault`] | settings from flags, environment and file, and the secrets kept on AWS |
+//! | [`app`] | the parts put together |
+//! | [`service`], [`invocation`] | kept going, in a process that stays or one that is frozen |
 //! | [`receive`] | a delivery comes in: verified, read, durable |
+//! | [`queue`] | it waits for its decision, on AWS |
 //! | [`dispatch`] | it is decided, and a run begins |
 //! | [`advance`] | live runs go as far as they can |
 //! | [`observe`] | what the engine tells moves a run |
+//! | [`callback`], [`sns`] | what the engine tells from outside, and whether it is genuine |
 //! | [`control`] | what people ask of a run |
 //! | [`report`] | the forge hears, from the outbox |
 //! | [`sweep`] | what we believe is compared with what is |
@@ -25,6 +28,7 @@ pub mod access;
 pub mod advance;
 pub mod app;
 pub mod aws;
+pub mod callback;
 mod change;
 pub mod clock;
 pub mod config;
@@ -34,13 +38,17 @@ pub mod engine;
 pub mod forge;
 pub mod git;
 pub mod http;
+pub mod invocation;
 pub mod logs;
 pub mod observe;
+pub mod queue;
 pub mod receive;
 pub mod report;
 pub mod rules_file;
 pub mod service;
+pub mod sns;
 pub mod store;
 pub mod sweep;
 pub mod synth;
+pub mod vault;
 pub mod wire;

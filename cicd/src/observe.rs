@@ -83,7 +83,7 @@ pub(crate) fn stop_ended(app: &App, run: &Run) {
         return;
     }
     let (engine, run) = (Arc::clone(&app.engine), run.clone());
-    tokio::spawn(async move {
+    app.beside.spawn(async move {
         if let Err(trouble) = engine.stop(&run).await {
             tracing::warn!(run.id = %run.id, "the engine did not let go: {trouble}");
         }

@@ -21,6 +21,7 @@ use crate::observe::observe;
 use crate::report::report;
 use crate::store::StoreError;
 use crate::sweep::Sweeper;
+use crate::vault::Reason;
 use crate::wire::front::Front;
 
 /// How often a worker looks without being woken.
@@ -184,6 +185,7 @@ async fn sweep(app: Arc<App>, stop: CancellationToken) {
     loop {
         for _ in 0..SWEEP_EVERY.as_secs() {
             app.rules.refresh(app.clock.now()).await;
+            app.refresh_secrets(Reason::Age).await;
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(LOOK_EVERY) => {} }
         }
         if let Err(trouble) = sweeper.sweep(&app).await {

@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod beginnings;
+mod doors;
 mod gates;
 mod gateway;
 mod house;
 mod order;
 mod pushes;
 mod requests;
+mod secrets;
 mod telling;
 mod trouble;

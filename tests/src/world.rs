@@ -27,6 +27,7 @@ pub mod aws;
 mod delivery;
 mod forge;
 mod git;
+pub mod runtime_api;
 
 mod moved;
 mod payload;

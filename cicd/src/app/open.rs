@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use router::id::{ForgeKind, RepoPath, Repository};
+use arc_swap::ArcSwap;
+use router::id::{ForgeKind, ForgeName, RepoPath, Repository};
+use router::run::Person;
 use router::secret::Secret;
 use router::verify::Guard;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
-use super::{App, Door, Wake};
+use super::{App, Door, OnAws, Wake};
 use crate::access::Access;
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -20,9 +23,12 @@ use crate::engine::local::{LocalConfig, LocalEngine};
 use crate::forge::github::{Github, GithubSettings};
 use crate::forge::gitlab::{Gitlab, GitlabSettings};
 use crate::forge::local::Local;
+use crate::forge::renewed::Renewed;
 use crate::forge::{CloneFrom, Forge, Forges};
 use crate::logs::{Logs, Masks};
+use crate::queue::Queue;
 use crate::rules_file::RulesFile;
+use crate::sns::{Topics, Web};
 use crate::store::Store;
 use crate::store::dynamodb::DynamoStore;
 use crate::store::sqlite::SqliteStore;
@@ -39,13 +45,13 @@ pub async fn open(
     base_url: String,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(App, mpsc::Receiver<EngineEvent>)> {
-    let aws = Aws::new();
-    let rules = RulesFile::open(&settings.rules, &aws).await;
+    let aws = settings.to_aws.as_ref();
+    let rules = RulesFile::open(&settings.rules, aws).await;
     let rules = Arc::new(rules.map_err(|text| anyhow!("the rules cannot be used\n{text}"))?);
     let data = settings.data.clone();
-    let store = store(settings, &aws, Arc::clone(&clock)).await?;
+    let store = store(settings, aws, Arc::clone(&clock)).await?;
     let logs = Logs::new(data.join("logs"));
-    let forges = forges(settings, &rules)?;
+    let (forges, renewed) = forges(settings, &rules)?;
     if settings.engine == EngineChoice::CodePipeline {
         return Err(anyhow!("the engine codepipeline is not in this version; write engine = \"local\""));
     }
@@ -70,9 +76,18 @@ pub async fn open(
         doors: doors(settings)?,
         rules,
         logs,
-        access: Access::new(settings.people.iter().map(|person| (person.name.clone(), person.token.clone())).collect()),
+        access: Access::new(tokens(settings)),
         base_url,
         wake: Wake::default(),
+        beside: TaskTracker::new(),
+        on_aws: OnAws {
+            queue: match &settings.aws.queue_url {
+                Some(url) => Some(Queue::new(aws.config().await, url.clone())),
+                None => None,
+            },
+            topics: topics(settings, aws).await?,
+            vault: settings.vault.clone().map(|vault| (vault, renewed)),
+        },
     };
     Ok((app, told))
 }
@@ -87,7 +102,11 @@ async fn store(settings: &Settings, aws: &Aws, clock: Arc<dyn Clock>) -> anyhow:
         StoreChoice::Dynamodb => {
             let table = settings.aws.table.as_deref().context("the store dynamodb needs a table")?;
             let client = aws_sdk_dynamodb::Client::new(aws.config().await);
-            let opened = DynamoStore::open(client, table, clock).await;
+            let opened = if settings.in_lambda {
+                DynamoStore::trusting(client, table, clock)
+            } else {
+                DynamoStore::open(client, table, clock).await
+            };
             Ok(Arc::new(opened.with_context(|| format!("the table {table}"))?))
         }
     }
@@ -108,7 +127,39 @@ fn secrets(settings: &Settings) -> impl Iterator<Item = Secret> {
     of_forges.chain(settings.people.iter().map(|person| &person.token)).cloned()
 }
 
-fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<router::id::ForgeName, Door>> {
+async fn topics(settings: &Settings, aws: &Aws) -> anyhow::Result<Option<Topics>> {
+    if settings.aws.callback_topics.is_empty() {
+        return Ok(None);
+    }
+    let web = Web::new().context("a client for SNS's certificates")?;
+    Ok(Some(Topics::new(aws.config().await.clone(), settings.aws.callback_topics.clone(), Box::new(web))))
+}
+
+/// Puts exchanged secrets in force. Either all of them can be used, or none is.
+pub(super) fn renew(app: &App, settings: &Settings, renewed: &BTreeMap<ForgeName, Arc<Renewed>>) -> anyhow::Result<()> {
+    let fresh = doors(settings)?;
+    let of = |forge: &ForgeSettings| Ok(remote(forge)?.map(|opened| (forge.name.clone(), opened)));
+    let opened: Vec<_> =
+        settings.forges.iter().filter_map(|forge| of(forge).transpose()).collect::<anyhow::Result<_>>()?;
+    for (name, door) in fresh {
+        if let Some(known) = app.doors.get(&name) {
+            known.guard.store(door.guard.into_inner());
+        }
+    }
+    for (name, forge) in opened {
+        if let Some(known) = renewed.get(&name) {
+            known.renew(forge);
+        }
+    }
+    app.access.renew(tokens(settings));
+    Ok(())
+}
+
+fn tokens(settings: &Settings) -> Vec<(Person, Secret)> {
+    settings.people.iter().map(|person| (person.name.clone(), person.token.clone())).collect()
+}
+
+fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<ForgeName, Door>> {
     let door = |forge: &ForgeSettings| {
         let guard = match forge.kind {
             ForgeKind::Github => Guard::github(forge.webhook_secrets.clone()),
@@ -117,31 +168,40 @@ fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<router::id::ForgeName, 
             ForgeKind::Local => Guard::local(forge.webhook_secrets.clone()),
         };
         let guard = guard.with_context(|| format!("the forge {}", forge.name))?;
-        Ok((forge.name.clone(), Door { kind: forge.kind, guard }))
+        Ok((forge.name.clone(), Door { kind: forge.kind, guard: ArcSwap::from_pointee(guard) }))
     };
     settings.forges.iter().map(door).collect()
 }
 
-/// The forges that can be told something: those with a token, and this machine.
-fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<Forges> {
-    let mut forges = Forges::new();
+/// The forges that can be told something: those with a token, and this machine; and which of them can get another token.
+fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<(Forges, BTreeMap<ForgeName, Arc<Renewed>>)> {
+    let (mut forges, mut renewed) = (Forges::new(), BTreeMap::new());
     for forge in &settings.forges {
-        let opened: Arc<dyn Forge> = match (forge.kind, &forge.token) {
-            (ForgeKind::Github, Some(token)) => Arc::new(Github::new(GithubSettings {
-                api_url: forge.api_url.clone(),
-                web_url: None,
-                token: token.clone(),
-            })?),
-            (ForgeKind::Gitlab, Some(token)) => {
-                let url = forge.api_url.clone().unwrap_or(GITLAB.parse()?);
-                Arc::new(Gitlab::new(GitlabSettings { url, token: token.clone() })?)
-            }
-            (ForgeKind::Local, _) => Arc::new(Local::new(local_clone(forge, rules))),
-            (ForgeKind::Github | ForgeKind::Gitlab, None) => continue,
-        };
-        forges.insert(forge.name.clone(), opened);
+        if forge.kind == ForgeKind::Local {
+            forges.insert(forge.name.clone(), Arc::new(Local::new(local_clone(forge, rules))));
+        } else if let Some(opened) = remote(forge)? {
+            let opened = Arc::new(Renewed::new(opened));
+            renewed.insert(forge.name.clone(), Arc::clone(&opened));
+            forges.insert(forge.name.clone(), opened);
+        }
     }
-    Ok(forges)
+    Ok((forges, renewed))
+}
+
+/// A forge elsewhere, when there is a token for it.
+fn remote(forge: &ForgeSettings) -> anyhow::Result<Option<Box<dyn Forge>>> {
+    let Some(token) = forge.token.clone() else { return Ok(None) };
+    Ok(match forge.kind {
+        ForgeKind::Github => {
+            let settings = GithubSettings { api_url: forge.api_url.clone(), web_url: None, token };
+            Some(Box::new(Github::new(settings)?))
+        }
+        ForgeKind::Gitlab => {
+            let url = forge.api_url.clone().unwrap_or(GITLAB.parse()?);
+            Some(Box::new(Gitlab::new(GitlabSettings { url, token })?))
+        }
+        ForgeKind::Local => None,
+    })
 }
 
 /// GitLab's own installation.

@@ -1,11 +1,13 @@
 //! What is gathered while the settings are read: values with their origin, mistakes, warnings.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use router::secret::Secret;
 
+use super::kept::{self, Kept, Reference};
 use super::{ConfigErrors, Mistake, Origin, Vars};
 
 /// A value as it was given. It may be a secret, so it has no `Debug`.
@@ -18,13 +20,20 @@ pub(super) struct Given {
 /// Reads values, and keeps what is wrong with them until the end.
 pub(super) struct Gather<'v> {
     vars: &'v dyn Vars,
+    kept: &'v Kept,
+    wanted: BTreeSet<Reference>,
     mistakes: Vec<Mistake>,
     warnings: Vec<String>,
 }
 
 impl<'v> Gather<'v> {
-    pub(super) fn new(vars: &'v dyn Vars) -> Self {
-        Self { vars, mistakes: Vec::new(), warnings: Vec::new() }
+    pub(super) fn new(vars: &'v dyn Vars, kept: &'v Kept) -> Self {
+        Self { vars, kept, wanted: BTreeSet::new(), mistakes: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// What is kept elsewhere and was asked for.
+    pub(super) fn wanted(self) -> BTreeSet<Reference> {
+        self.wanted
     }
 
     /// The warnings, when there are no mistakes.
@@ -77,6 +86,15 @@ impl<'v> Gather<'v> {
             }
             None => given.text.clone().into_bytes(),
         };
+        let bytes = match kept::plain(bytes) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                let help =
+                    "write the key after the reference: secretsmanager:ARN:key; or keep the secret as plain text";
+                self.wrong(&given.origin, why, help);
+                return None;
+            }
+        };
         if bytes.is_empty() {
             self.wrong(&given.origin, "the secret is empty", "give it a value, or leave the setting out");
             return None;
@@ -90,13 +108,26 @@ impl<'v> Gather<'v> {
         match scheme {
             "env" => self.of_variable(target, &given.origin).map(Some),
             "file" => self.of_file(target, &given.origin).map(Some),
-            "ssm" | "secretsmanager" => {
-                let message = format!("references to {scheme}: are not in this version");
-                self.wrong(&given.origin, message, "use env:NAME or file:PATH");
-                None
-            }
+            "ssm" | "secretsmanager" => self.of_elsewhere(&given.text, &given.origin).map(Some),
             _ => Some(None),
         }
+    }
+
+    fn of_elsewhere(&mut self, text: &str, origin: &Origin) -> Option<Vec<u8>> {
+        let (reference, key) = Reference::read(text)?;
+        let help = "is it there, and may this service read it?";
+        let found = self.kept.0.get(&reference).cloned();
+        self.wanted.insert(reference.clone());
+        match found {
+            None => self.wrong(origin, format!("{reference} is kept on AWS, which was not asked"), help),
+            Some(Err(why)) => self.wrong(origin, format!("{reference} cannot be read: {why}"), help),
+            Some(Ok(secret)) => match key.map(|key| kept::of_key(secret.expose(), key)) {
+                None => return Some(secret.expose().to_vec()),
+                Some(Ok(value)) => return Some(value),
+                Some(Err(why)) => self.wrong(origin, format!("{reference}: {why}"), "name a key that it has"),
+            },
+        }
+        None
     }
 
     fn of_variable(&mut self, name: &str, origin: &Origin) -> Option<Vec<u8>> {

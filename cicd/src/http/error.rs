@@ -61,6 +61,12 @@ impl Failure {
         Self { header: Some((RETRY_AFTER, "5")), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, words) }
     }
 
+    /// Something that it needs is not there now; the log tells what.
+    pub(super) fn try_again() -> Self {
+        let words = "the service cannot answer now; try again in a few seconds";
+        Self { header: Some((RETRY_AFTER, "5")), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, words) }
+    }
+
     /// The body is larger than anything we take.
     pub(super) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
@@ -110,8 +116,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(_) => {
                 tracing::error!(%error, "the store is unavailable");
-                let words = "the service cannot answer now; try again in a few seconds";
-                Self { header: Some((RETRY_AFTER, "5")), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, words) }
+                Self::try_again()
             }
             StoreError::Corrupt(_) => Self::broken(&error),
         }
@@ -148,6 +153,11 @@ pub(super) async fn adopted(response: Response) -> Response {
 /// It is durable, and dealt with later.
 pub(super) fn taken(answer: &Value) -> Response {
     (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+/// It is dealt with.
+pub(super) fn done(answer: &Value) -> Response {
+    Json(answer).into_response()
 }
 
 /// The asker has seen it as it is.

@@ -30,7 +30,7 @@ enum Door {
 
 fn door(path: &str) -> Door {
     match path {
-        "/healthz" | "/readyz" => Door::Machines,
+        "/healthz" | "/readyz" | "/callbacks/sns" => Door::Machines,
         "/login" => Door::Anybody,
         _ if path.starts_with("/webhooks/") => Door::Machines,
         _ if path.starts_with("/assets/") => Door::Anybody,
@@ -109,6 +109,8 @@ mod tests {
     fn an_address_nobody_thought_of_is_for_people() {
         assert_eq!(door("/webhooks/github"), Door::Machines);
         assert_eq!(door("/webhooks"), Door::People);
+        assert_eq!(door("/callbacks/sns"), Door::Machines);
+        assert_eq!(door("/callbacks/sns/x"), Door::People);
         assert_eq!(door("/healthz/x"), Door::People);
         assert_eq!(door("/metrics"), Door::People);
         assert_eq!(door("/new"), Door::People);

@@ -16,7 +16,7 @@ use crate::app::App;
 pub(super) async fn log_in(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Failure> {
     let person = app.access.by_token(asked.token.trim());
     let person = person.ok_or_else(|| Failure::not_logged_in("that token is not known here"))?;
-    let session = app.access.session(person, app.clock.now());
+    let session = app.access.session(&person, app.clock.now());
     Ok(back(&app, &asked, &format!("{SESSION}={session}")))
 }
 

@@ -1,5 +1,6 @@
 //! The router, called in process on a real store.
 
+mod callbacks;
 mod decisions;
 mod doors;
 mod fixture;

@@ -90,7 +90,7 @@ fn who(app: &App, headers: &HeaderMap) -> Option<Person> {
     }
     let bearer = text(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     match bearer {
-        Some(token) => app.access.by_token(token.trim()).cloned(),
+        Some(token) => app.access.by_token(token.trim()),
         None => app.access.by_session(cookie(headers, SESSION)?, app.clock.now()),
     }
 }

@@ -1,4 +1,4 @@
-//! The store of a service on AWS: one DynamoDB table, shared by whoever serves. Nothing is wired to it yet.
+//! The store of a service on AWS: one DynamoDB table, shared by whoever serves.
 //!
 //! # The items
 //! The keys are `pk` and `sk`, both text. `listed` and `place` are the keys of the one index, `lists`, which only some items
@@ -131,8 +131,17 @@ impl DynamoStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is no such table, or its keys, its index or its expiry are others.
     pub async fn open(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let table = table.into();
+        schema::check(&client, &table).await?;
+        Self::trusting(client, table, clock)
+    }
+
+    /// Uses a table that was looked at when it was made: a function that begins often does not look each time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the operating system gives no random numbers.
+    pub fn trusting(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let table = Table { client, name: table.into() };
-        schema::check(&table.client, &table.name).await?;
         let no_luck = |error| StoreError::Unavailable(format!("the operating system gives no random numbers: {error}"));
         let writer = getrandom::u32().map_err(no_luck)?;
         Ok(Self { table, clock, retention: RETENTION, writer, last: AtomicI64::new(0) })

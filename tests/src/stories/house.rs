@@ -268,7 +268,7 @@ fn passes_at_once(run: &Run) -> bool {
 }
 
 /// What the repository begins with.
-fn first(work: Work) -> Work {
+pub(crate) fn first(work: Work) -> Work {
     work.write("ci/ok.yml", "version: 0.2\nphases: {build: {commands: ['true']}}\n")
         .write("ci/test.yml", "version: 0.2\nphases: {build: {commands: ['sh ci/test.sh']}}\n")
         .write("ci/test.sh", "echo tests pass\n")

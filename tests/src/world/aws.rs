@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_dynamodb::{Client, Config};
 
 /// Started by the first test that asks for it. It ends when this process does, in whatever way that ends: the server reads
@@ -59,6 +60,27 @@ pub fn endpoint() -> String {
         Ok(server) => format!("http://127.0.0.1:{}", server.port),
         Err(why) => panic!("{why}"),
     }
+}
+
+/// What every client of the stand-in is made of.
+pub fn config() -> SdkConfig {
+    at(&endpoint())
+}
+
+/// What every client of a service at an endpoint is made of; one that is not there is given up soon.
+pub fn at(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(endpoint)
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "key",
+            "secret",
+            None,
+            None,
+            "the tests",
+        )))
+        .build()
 }
 
 /// A client of the DynamoDB behind an endpoint.

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use cicd::aws::Aws;
 use cicd::clock::SystemClock;
 use cicd::config::{Flags, ProcessVars, Settings};
 use cicd::service::Service;
+use cicd::vault;
 use console::style;
 use tokio_util::sync::CancellationToken;
 
@@ -63,9 +65,11 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode>
         config: config.clone(),
         slots: slots.clone(),
     };
-    let settings = Settings::load(&flags, &ProcessVars)?;
-    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    tokio::runtime::Runtime::new()?.block_on(serve(settings, *logs, wire))?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let settings = vault::load(flags, Box::new(ProcessVars), Arc::new(Aws::new())).await?;
+        settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        serve(settings, *logs, wire).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

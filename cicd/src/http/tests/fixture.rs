@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
@@ -18,16 +19,18 @@ use router::secret::Secret;
 use router::verify::Guard;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::access::Access;
-use crate::app::{App, Door, Wake};
+use crate::app::{App, Door, OnAws, Wake};
 use crate::aws::Aws;
 use crate::clock::FakeClock;
 use crate::engine::{Engine, EngineError, EngineEvent, Look, Sight};
 use crate::forge::Forges;
 use crate::logs::Logs;
 use crate::rules_file::RulesFile;
+use crate::sns::Topics;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Change, Committed, Decided, Delivery};
 
@@ -65,8 +68,12 @@ impl Engine for Idle {
         Ok(Look::only(Sight::Idle))
     }
 
-    async fn hear(&self, _: &str) -> Result<Vec<EngineEvent>, EngineError> {
-        Ok(Vec::new())
+    async fn hear(&self, message: &str) -> Result<Vec<EngineEvent>, EngineError> {
+        match message {
+            "unreadable" => Err(EngineError::Refused("this is no event".to_owned())),
+            "later" => Err(EngineError::Unavailable("throttled".to_owned())),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 
@@ -105,12 +112,21 @@ impl World {
 
     /// A service that asks for these people's tokens.
     pub(super) async fn with(people: &[(&str, &str)]) -> Self {
+        Self::made(people, OnAws::default()).await
+    }
+
+    /// A service that listens to topics.
+    pub(super) async fn listening(topics: Topics) -> Self {
+        Self::made(&[], OnAws { topics: Some(topics), ..OnAws::default() }).await
+    }
+
+    async fn made(people: &[(&str, &str)], on_aws: OnAws) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rules = folder.path().join("pointsman.yaml");
         std::fs::write(&rules, RULES).unwrap();
         let clock = Arc::new(FakeClock::at(at(600)));
         let guard = Guard::github(vec![Secret::new(SECRET)]).unwrap();
-        let door = Door { kind: ForgeKind::Github, guard };
+        let door = Door { kind: ForgeKind::Github, guard: ArcSwap::from_pointee(guard) };
         let tokens = people.iter().map(|(name, token)| (Person::new(*name).unwrap(), Secret::new(*token))).collect();
         let app = Arc::new(App {
             store: Arc::new(SqliteStore::open(&folder.path().join("data"), clock.clone()).unwrap()),
@@ -123,6 +139,8 @@ impl World {
             access: Access::new(tokens),
             base_url: "http://127.0.0.1:8700".to_owned(),
             wake: Wake::default(),
+            beside: TaskTracker::new(),
+            on_aws,
         });
         Self { router: crate::http::router(app.clone()), app, folder }
     }

@@ -146,7 +146,8 @@ fn a_deploy_behind_a_closed_gate_is_no_news_and_unknown_actions_mean_nothing() {
 #[test]
 fn a_deploy_in_steps_is_over_with_the_last_or_with_a_failure() {
     let mut before = started();
-    for event in news(&before, of_execution(&before, &execution(ExecutionState::InProgress, all()[..3].to_vec())), NOW) {
+    for event in news(&before, of_execution(&before, &execution(ExecutionState::InProgress, all()[..3].to_vec())), NOW)
+    {
         before.apply(&event, NOW);
     }
     before.environments[0].gate.state = GateState::Open;

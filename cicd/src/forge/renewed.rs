@@ -1,0 +1,46 @@
+//! A forge whose token may be exchanged while it is in use.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use router::event::{ChangedFiles, Push};
+use router::id::{CommitId, Repository};
+use router::status::Status;
+
+use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
+use crate::store::Commit;
+
+/// A forge with the token that it has now.
+pub struct Renewed(ArcSwap<Box<dyn Forge>>);
+
+impl Renewed {
+    /// With its first token.
+    pub fn new(forge: Box<dyn Forge>) -> Self {
+        Self(ArcSwap::from_pointee(forge))
+    }
+
+    /// With another token from now on; calls under way end with the old one.
+    pub fn renew(&self, forge: Box<dyn Forge>) {
+        self.0.store(Arc::new(forge));
+    }
+}
+
+#[async_trait]
+impl Forge for Renewed {
+    async fn set_status(&self, commit: &Commit, status: &Status) -> Result<Told, TryLater> {
+        self.0.load_full().set_status(commit, status).await
+    }
+
+    async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
+        self.0.load_full().changed_files(push).await
+    }
+
+    async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
+        self.0.load_full().archive(repository, commit).await
+    }
+
+    fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
+        self.0.load().fetch_from(repository)
+    }
+}
