@@ -70,7 +70,7 @@ pub(super) async fn open(args: &Args, settings: &Settings, base_url: &str) -> an
     let config = FrontConfig {
         locality: Locality { region: region.clone(), account: args.wire_account.clone() },
         credentials: Credentials {
-            access_keys: args.wire_access_key.iter().map(Secret::new).collect(),
+            access_keys: args.wire_access_key.iter().map(|id| Secret::new(id.as_str())).collect(),
             unsigned: false,
             loopback_only: args.wire_access_key.is_empty(),
         },
