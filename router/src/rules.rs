@@ -17,6 +17,7 @@ mod compute;
 mod condition;
 mod decide;
 mod explain;
+mod index;
 mod parse;
 mod pattern;
 
@@ -32,6 +33,7 @@ pub struct Rules {
     environments: Vec<Environment>,
     ignore: Vec<parse::IgnoreEntry>,
     routes: Vec<Route>,
+    index: index::Index,
     tests: Vec<parse::Expectation>,
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::parse::{self, At, EnvironmentEntry, Expected, File, Group, Reader, RepositoryEntry};
+use super::index::Index;
 use super::{NamedRepository, Pipeline, Rules};
 use crate::pipeline::{Approval, Environment, Stage};
 use crate::problem::{Problem, nearest};
@@ -54,6 +55,7 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
             .collect(),
         environments: file.environments.into_iter().map(|place| environment(reader, place, &file.people)).collect(),
         ignore: file.ignore,
+        index: Index::of(&routes),
         routes,
         tests: file.tests,
     }

@@ -166,7 +166,7 @@ impl Predicate {
     }
 
     /// Whether it holds. With unknown files only `any` does, and not even that where it would skip work.
-    fn holds(&self, push: &Push, skips: bool) -> bool {
+    pub(super) fn holds(&self, push: &Push, skips: bool) -> bool {
         match self {
             Self::Repository(globs) => globs.matches(push.repository.path.as_str()),
             Self::Forge(names) => {

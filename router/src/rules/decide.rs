@@ -1,5 +1,6 @@
 //! A push to a decision. Nothing here can fail, and the same push always leads to the same decision.
 
+use super::index::Asked;
 use super::{Decision, NamedRepository, NearestMiss, Route, Rules, Shadow, Verdict};
 use crate::event::{ChangeRequest, ChangedFiles, Deleted, Event, Push};
 use crate::id::GitRef;
@@ -54,27 +55,18 @@ impl Rules {
             let because = std::iter::once(format!("ignored by {rule}")).chain(words).collect();
             return self.decision(Verdict::Ignore { rule }, because);
         }
-        let mut nearest: Option<(usize, &Route)> = None;
-        let mut shadows = Vec::new();
-        for route in self.routes.iter().filter(|route| route.condition.about.covers(&push.git_ref)) {
-            match route.condition.first_failing(push) {
-                None if route.shadow => shadows.push(self.shadow(route, push, repository)),
-                None => {
-                    let nearest_miss = miss(nearest, push);
-                    return Decision { nearest_miss, shadows, ..self.owned(route, push, repository) };
-                }
-                // What does not count is no near miss either.
-                Some(_) if route.shadow => {}
-                Some((passed, _)) if nearest.is_none_or(|(most, _)| passed > most) => nearest = Some((passed, route)),
-                Some(_) => {}
-            }
+        let Asked { owner, shadows, nearest } = self.index.ask(&self.routes, push);
+        let shadows = shadows.into_iter().map(|at| self.shadow(&self.routes[at], push, repository)).collect();
+        let nearest_miss = nearest.and_then(|at| miss(&self.routes[at], push));
+        if let Some(owner) = owner {
+            return Decision { nearest_miss, shadows, ..self.owned(&self.routes[owner], push, repository) };
         }
         // A checked file ends with a route for every push, and need not have one for change requests.
         let why = match push.git_ref.request() {
             Some(request) => format!("no route takes change request {}", request.number),
             None => "no route matches".to_owned(),
         };
-        Decision { nearest_miss: miss(nearest, push), shadows, ..self.nothing(why) }
+        Decision { nearest_miss, shadows, ..self.nothing(why) }
     }
 
     /// What a shadow route would have decided.
@@ -167,8 +159,7 @@ impl Rules {
     }
 }
 
-fn miss(nearest: Option<(usize, &Route)>, push: &Push) -> Option<NearestMiss> {
-    let (_, route) = nearest?;
+fn miss(route: &Route, push: &Push) -> Option<NearestMiss> {
     let (_, predicate) = route.condition.first_failing(push)?;
     Some(NearestMiss { route: route.name.clone(), because: predicate.words(push, route.condition.skips) })
 }
