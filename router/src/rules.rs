@@ -20,9 +20,11 @@ mod explain;
 mod index;
 mod parse;
 mod pattern;
+mod prove;
 
 pub use check::TestOutcome;
 pub use explain::{Changed, Receipt, ReceiptRequest, ReceiptRun, ReceiptShadow, Unknown};
+pub use prove::{Answer, CLAIMS, Claim, Finding, FindingKind, Proof, TooTangled, Witness};
 
 /// A rule file that has passed every check.
 #[derive(Debug)]
