@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use router::event::{ChangedFiles, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository};
 use router::pipeline::{Approval, Buildspec, Compute, Concurrency, Deploy, Environment, Plan, Planned, Stage, Step};
-
 use router::run::Run;
 
 pub(super) fn step() -> Step {
