@@ -271,8 +271,12 @@ def life():
 
     bad = start("run-3", ",build,", "src/bad.zip", "c" * 64)
     until("failure", lambda: status(bad) == "Failed")
-    details = actions(bad)["build"]["output"]["executionResult"]["errorDetails"]
-    assert details["code"] == "JobFailed" and "Phase: BUILD, Code: COMMAND_EXECUTION_ERROR" in details["message"], details
+    result = actions(bad)["build"]["output"]["executionResult"]
+    assert result["errorDetails"] == {"code": "JobFailed"}, result
+    assert result["externalExecutionSummary"] == "Build terminated with state: FAILED", result
+    stages = {stage["stageName"]: stage for stage in pipelines.get_pipeline_state(name="app")["stageStates"]}
+    details = stages["build"]["actionStates"][0]["latestExecution"]["errorDetails"]
+    assert "Phase: BUILD, Code: COMMAND_EXECUTION_ERROR" in details["message"], details
     pipelines.retry_stage_execution(pipelineName="app", stageName="build", pipelineExecutionId=bad, retryMode="FAILED_ACTIONS")
     until("the second failure", lambda: status(bad) == "Failed")
 

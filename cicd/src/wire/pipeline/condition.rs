@@ -73,7 +73,7 @@ fn look_at(rule: &RuleDeclaration, known: &Known) -> CheckedRule {
         Ok((resolved, true)) => (resolved, false, "the variable check holds".to_owned(), None),
         Ok((resolved, false)) => (resolved, true, "the variable check does not hold".to_owned(), None),
         Err(why) => {
-            let error = ErrorDetails { code: "ConfigurationError".to_owned(), message: why.clone() };
+            let error = ErrorDetails { code: "ConfigurationError".to_owned(), message: Some(why.clone()) };
             (rule.configuration.clone(), true, why, Some(error))
         }
     };

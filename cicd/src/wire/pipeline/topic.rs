@@ -89,8 +89,8 @@ impl Topics for SnsTopics {
             Some("AuthorizationError" | "AccessDenied" | "AccessDeniedException") => (
                 "PermissionError",
                 format!(
-                    "The Pipeline or Action role does not have permission to publish to topics in Amazon SNS. Grant \
-                     sns:Publish on {arn}"
+                    "The Pipeline or Action role does not have permission to publish to topics in Amazon SNS. Add the \
+                     sns:Publish permission for {arn} to the role's policy, and then try again."
                 ),
             ),
             Some("NotFound" | "NotFoundException" | "InvalidParameter" | "InvalidParameterException") => {

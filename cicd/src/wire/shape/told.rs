@@ -78,11 +78,11 @@ told! {
         variables: Option<Vec<ResolvedVariable>>,
         trigger: Trigger,
         execution_mode: ExecutionMode,
-        execution_type: &'static str,
+        execution_type: Option<&'static str>,
         rollback_metadata: Option<RollbackMetadata>,
     }
     /// `ArtifactRevision`.
-    ArtifactRevision { name: String, revision_id: String, revision_summary: Option<String>, created: Option<Moment> }
+    ArtifactRevision { name: String, revision_id: String, revision_summary: Option<String> }
     /// `ResolvedPipelineVariable`.
     ResolvedVariable { name: String, resolved_value: String }
     /// `ExecutionTrigger`.
@@ -102,7 +102,7 @@ told! {
         trigger: Trigger,
         stop_trigger: Option<StopTrigger>,
         execution_mode: ExecutionMode,
-        execution_type: &'static str,
+        execution_type: Option<&'static str>,
         rollback_metadata: Option<RollbackMetadata>,
     }
     /// `SourceRevision`.
@@ -122,7 +122,7 @@ told! {
         stage_name: String,
         inbound_execution: Option<StageExecution>,
         inbound_executions: Vec<StageExecution>,
-        inbound_transition_state: Option<TransitionState>,
+        inbound_transition_state: TransitionState,
         action_states: Vec<ActionState>,
         latest_execution: Option<StageExecution>,
         before_entry_condition_state: Option<ConditionsState>,
@@ -130,7 +130,7 @@ told! {
         retry_stage_metadata: Option<RetryMetadata>,
     }
     /// `StageExecution`.
-    StageExecution { pipeline_execution_id: String, status: &'static str, r#type: &'static str }
+    StageExecution { pipeline_execution_id: String, status: &'static str, r#type: Option<&'static str> }
     /// `TransitionState`.
     TransitionState {
         enabled: bool,
@@ -160,7 +160,7 @@ told! {
         error_details: Option<ErrorDetails>,
     }
     /// `ErrorDetails`.
-    ErrorDetails { code: String, message: String }
+    ErrorDetails { code: String, message: Option<String> }
     /// `StageConditionState`.
     ConditionsState { latest_execution: Option<ConditionExecution>, condition_states: Vec<ConditionState> }
     /// `ConditionState`.

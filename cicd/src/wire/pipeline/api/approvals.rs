@@ -62,7 +62,8 @@ fn open(pipeline: &Pipeline, asked: &PutApprovalResult) -> Result<String, AwsErr
         ActionStatus::InProgress => Ok(execution.id.clone()),
         ActionStatus::Abandoned => Err(invalid()),
         ActionStatus::Succeeded | ActionStatus::Failed => {
-            let message = "The approval action has already been approved or rejected";
+            let message = "The approval request that you responded to is already complete or has expired. Review the \
+                           latest revisions in the pipeline, and then try again.";
             Err(AwsError::refused("ApprovalAlreadyCompletedException", message))
         }
     }

@@ -47,9 +47,9 @@ fn trigger(execution: &Execution) -> told::Trigger {
     told::Trigger { trigger_type: execution.trigger.kind, trigger_detail: execution.trigger.detail.clone() }
 }
 
-/// `ExecutionType`.
-pub(super) fn kind(execution: &Execution) -> &'static str {
-    if execution.kind == Kind::Standard { "STANDARD" } else { "ROLLBACK" }
+/// `ExecutionType`, which the service has been seen to tell of rollbacks only.
+pub(super) fn kind(execution: &Execution) -> Option<&'static str> {
+    (execution.kind != Kind::Standard).then_some("ROLLBACK")
 }
 
 fn rollback(execution: &Execution) -> Option<told::RollbackMetadata> {

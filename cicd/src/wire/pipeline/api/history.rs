@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::page::Page;
-use super::state::action_error;
 use crate::wire::Wire;
 use crate::wire::error::AwsError;
 use crate::wire::pipeline::artifact::Artifact;
@@ -82,9 +81,10 @@ fn detail(execution: &Execution, run: &ActionRun, region: &str) -> told::ActionD
     let external_execution_id = run.external_id.clone().or_else(|| run.action.is_approval().then(|| run.id.clone()));
     let result = told::ActionResult {
         external_execution_id,
-        external_execution_summary: run.summary.clone(),
+        // The history has the words of a failure as its summary, the state as its message.
+        external_execution_summary: run.summary.clone().or_else(|| run.error.as_ref().and_then(|e| e.message.clone())),
         external_execution_url: run.external_url.clone(),
-        error_details: action_error(run),
+        error_details: run.error.as_ref().map(|e| told::ErrorDetails { code: e.code.clone(), message: None }),
     };
     let nothing = result.external_execution_id.is_none() && result.external_execution_summary.is_none();
     let artifacts = |of: &[Artifact]| of.iter().map(Artifact::told).collect();

@@ -22,14 +22,14 @@ pub(super) fn get(wire: &Arc<Wire>, asked: OfPipeline) -> Result<told::PipelineS
         Ok(told::PipelineState {
             pipeline_name: asked.name.clone(),
             pipeline_version: pipeline.version,
-            stage_states: stages.map(|(at, stage)| of_stage(pipeline, at, stage)).collect(),
+            stage_states: stages.map(|(at, stage)| of_stage(pipeline, at, stage, &wire.locality.region)).collect(),
             created: pipeline.created.into(),
             updated: pipeline.updated.into(),
         })
     })
 }
 
-fn of_stage(pipeline: &Pipeline, at: usize, stage: &StageDeclaration) -> told::StageState {
+fn of_stage(pipeline: &Pipeline, at: usize, stage: &StageDeclaration, region: &str) -> told::StageState {
     let in_it = |execution: &'_ Execution| execution.stage_named(&stage.name);
     let entered = pipeline.executions.iter().filter_map(|e| in_it(e).map(|at| (e, &e.stages[at])));
     let latest = entered.filter(|(_, run)| run.entry > 0).max_by_key(|(_, run)| run.entry);
@@ -42,8 +42,8 @@ fn of_stage(pipeline: &Pipeline, at: usize, stage: &StageDeclaration) -> told::S
         stage_name: stage.name.clone(),
         inbound_execution: inbound.last().cloned(),
         inbound_executions: inbound,
-        inbound_transition_state: (at > 0).then(|| transition(pipeline, at)),
-        action_states: stage.actions.iter().map(|action| of_action(pipeline, stage, action)).collect(),
+        inbound_transition_state: transition(pipeline, at),
+        action_states: stage.actions.iter().map(|action| of_action(pipeline, stage, action, region)).collect(),
         latest_execution: latest.map(|(execution, run)| stage_execution(execution, run.status)),
         before_entry_condition_state: run.and_then(|run| run.before_entry.as_ref()).map(of_condition),
         on_success_condition_state: run.and_then(|run| run.on_success.as_ref()).map(of_condition),
@@ -65,8 +65,9 @@ fn stage_execution(execution: &Execution, status: Option<StageStatus>) -> told::
 
 fn transition(pipeline: &Pipeline, at: usize) -> told::TransitionState {
     let stages = &pipeline.declaration.stages;
-    let ways = [(stages[at].name.clone(), true), (stages[at - 1].name.clone(), false)];
-    let known = || ways.iter().filter_map(|way| pipeline.transitions.get(way));
+    let before = at.checked_sub(1).map(|before| (stages[before].name.clone(), false));
+    let ways = [Some((stages[at].name.clone(), true)), before];
+    let known = || ways.iter().flatten().filter_map(|way| pipeline.transitions.get(way));
     let shown =
         known().find(|transition| !transition.enabled).or_else(|| known().max_by_key(|transition| transition.at));
     told::TransitionState {
@@ -77,7 +78,21 @@ fn transition(pipeline: &Pipeline, at: usize) -> told::TransitionState {
     }
 }
 
-fn of_action(pipeline: &Pipeline, stage: &StageDeclaration, action: &ActionDeclaration) -> told::ActionState {
+/// Where what an action works on is shown.
+fn entity(action: &ActionDeclaration, latest: Option<&ActionRun>, region: &str) -> Option<String> {
+    match action.action_type_id.provider.as_str() {
+        "S3" if action.is_source() => Some(format!("https://console.aws.amazon.com/s3/home?region={region}#")),
+        "Manual" => latest.and_then(|run| run.resolved.get("ExternalEntityLink")).cloned(),
+        _ => None,
+    }
+}
+
+fn of_action(
+    pipeline: &Pipeline,
+    stage: &StageDeclaration,
+    action: &ActionDeclaration,
+    region: &str,
+) -> told::ActionState {
     let last = |execution: &'_ Execution| execution.stage_named(&stage.name);
     let runs = pipeline.executions.iter().filter_map(|execution| {
         let run = execution.last_run(last(execution)?, &action.name)?;
@@ -93,7 +108,7 @@ fn of_action(pipeline: &Pipeline, stage: &StageDeclaration, action: &ActionDecla
             Some(told::CurrentRevision { revision_id, revision_change_id, created: run.updated.into() })
         }),
         latest_execution: latest.map(|(execution, run)| of_run(execution, run)),
-        entity_url: None,
+        entity_url: entity(action, latest.map(|(_, run)| run), region),
     }
 }
 
@@ -110,13 +125,8 @@ fn of_run(execution: &Execution, run: &ActionRun) -> told::ActionExecution {
         last_updated_by: run.updated_by.clone(),
         external_execution_id: run.external_id.clone(),
         external_execution_url: run.external_url.clone(),
-        error_details: action_error(run),
+        error_details: run.error.clone(),
     }
-}
-
-/// Why an action failed.
-pub(super) fn action_error(run: &ActionRun) -> Option<told::ErrorDetails> {
-    run.error.clone()
 }
 
 fn of_condition(checked: &Checked) -> told::ConditionsState {

@@ -100,14 +100,14 @@ pub(super) fn ended(execution: &mut Execution, run: &str, end: End, turn: &mut T
     let state = match result {
         Ok(()) => {
             run.status = ActionStatus::Succeeded;
-            succeeded(execution, at, revision, turn);
+            succeeded(execution, at, revision);
             "SUCCEEDED"
         }
         Err((code, message)) => {
             run.status = ActionStatus::Failed;
             let message = message.chars().take(5000).collect();
             // Somebody's no is no error.
-            run.error = (!rejected).then_some(ErrorDetails { code, message });
+            run.error = (!rejected).then_some(ErrorDetails { code, message: Some(message) });
             execution.stages[stage].failed = true;
             "FAILED"
         }
@@ -117,7 +117,7 @@ pub(super) fn ended(execution: &mut Execution, run: &str, end: End, turn: &mut T
     tell::action(execution, &run, state, turn);
 }
 
-fn succeeded(execution: &mut Execution, at: usize, revision: Option<(String, String)>, turn: &Turn<'_>) {
+fn succeeded(execution: &mut Execution, at: usize, revision: Option<(String, String)>) {
     let run = execution.actions[at].clone();
     for output in run.outputs.iter().filter(|output| output.zip.is_some()) {
         execution.artifacts.insert(output.name.clone(), output.clone());
@@ -127,12 +127,7 @@ fn succeeded(execution: &mut Execution, at: usize, revision: Option<(String, Str
     }
     execution.stages[run.stage].settled.insert(run.action.name.clone());
     if let (Some((id, summary)), Some(output)) = (revision, run.outputs.first()) {
-        let told = ArtifactRevision {
-            name: output.name.clone(),
-            revision_id: id,
-            revision_summary: Some(summary),
-            created: Some(turn.now.into()),
-        };
+        let told = ArtifactRevision { name: output.name.clone(), revision_id: id, revision_summary: Some(summary) };
         execution.revisions.retain(|known| known.action != run.action.name);
         execution.revisions.push(Revision { action: run.action.name, told });
     }

@@ -92,7 +92,7 @@ fn result(run: &ActionRun) -> Map<String, Value> {
     // A rejected approval has no error details in the API, and an error code in its event.
     let rejected = run.action.is_approval() && run.status == crate::wire::pipeline::execution::ActionStatus::Failed;
     let code = run.error.as_ref().map(|error| error.code.clone()).or_else(|| rejected.then(|| "JobFailed".to_owned()));
-    let summary = run.summary.clone().or_else(|| run.error.as_ref().map(|error| error.message.clone()));
+    let summary = run.summary.clone().or_else(|| run.error.as_ref().and_then(|error| error.message.clone()));
     let id = run.external_id.clone().or_else(|| run.action.is_approval().then(|| run.id.clone()));
     let members = [
         ("external-execution-id", id),

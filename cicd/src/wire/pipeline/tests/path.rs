@@ -188,9 +188,9 @@ async fn an_action_without_what_it_names_fails_with_words() {
     unknown["actions"][0]["configuration"]["ProjectName"] = json!("#{variables.GONE}");
     bed.create(&pipeline("QUEUED", vec![unknown])).await;
     let details = bed.ask("ListActionExecutions", json!({"pipelineName": "shop"}))["actionExecutionDetails"].clone();
-    let error = &details[0]["output"]["executionResult"]["errorDetails"];
-    assert_eq!(error["code"], "ConfigurationError");
-    assert!(error["message"].as_str().unwrap().contains("#{variables.GONE}"), "{error}");
+    let result = &details[0]["output"]["executionResult"];
+    assert_eq!(result["errorDetails"], json!({"code": "ConfigurationError"}));
+    assert!(result["externalExecutionSummary"].as_str().unwrap().contains("#{variables.GONE}"), "{result}");
 
     let skipped = only_if(build("skipped"), "SKIP", "#{codepipeline.PipelineExecutionId}", "never");
     let deploy = action(
@@ -201,7 +201,7 @@ async fn an_action_without_what_it_names_fails_with_words() {
     bed.ask("DeletePipeline", json!({"name": "shop"}));
     bed.create(&pipeline("QUEUED", vec![skipped, json!({"name": "deploy", "actions": [deploy]})])).await;
     let details = bed.ask("ListActionExecutions", json!({"pipelineName": "shop"}))["actionExecutionDetails"].clone();
-    let message = details[0]["output"]["executionResult"]["errorDetails"]["message"].clone();
+    let message = details[0]["output"]["executionResult"]["externalExecutionSummary"].clone();
     assert_eq!(message, "The input artifact skipped does not exist: the action that makes it has not run");
     assert!(bed.provider.done().is_empty());
 }
