@@ -17,9 +17,12 @@ fn body(commits: usize, files: usize) -> Vec<u8> {
         "avatar_url": "https://avatars.example.org/u/583231?v=4", "url": "https://api.example.org/users/dana",
         "followers_url": "https://api.example.org/users/dana/followers", "repos_url": "https://api.example.org/users/dana/repos"});
     let addresses: serde_json::Map<String, serde_json::Value> = (0..40)
-        .map(|n| (format!("address{n}_url"), json!(format!("https://api.example.org/repos/acme/shop/address{n}{{/sha}}"))))
+        .map(|n| {
+            (format!("address{n}_url"), json!(format!("https://api.example.org/repos/acme/shop/address{n}{{/sha}}")))
+        })
         .collect();
-    let mut repository = json!({"id": 1, "full_name": "acme/shop", "private": false, "owner": account, "default_branch": "main"});
+    let mut repository =
+        json!({"id": 1, "full_name": "acme/shop", "private": false, "owner": account, "default_branch": "main"});
     repository.as_object_mut().expect("an object").extend(addresses);
     let commits: Vec<serde_json::Value> = (0..commits)
         .map(|n| {
@@ -94,7 +97,8 @@ struct Sender {
 #[divan::bench(args = SIZES)]
 fn normalize(bencher: Bencher<'_, '_>, (commits, files): (usize, usize)) {
     let body = body(commits, files);
-    let headers = Headers::new([("x-github-event", "push"), ("x-github-delivery", "d-1"), ("content-type", "application/json")]);
+    let headers =
+        Headers::new([("x-github-event", "push"), ("x-github-delivery", "d-1"), ("content-type", "application/json")]);
     let forge = ForgeKind::Github.default_name();
     let counted = bencher.counter(BytesCount::of_slice(&body));
     counted.bench(|| github::read(&Verified::vouched_for(&headers, black_box(&body)), &forge));

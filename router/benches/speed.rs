@@ -37,9 +37,13 @@ routes:
     .to_owned();
     for n in 0..routes {
         text += &match n % 4 {
-            0 => format!("  - {{name: r{n}, branch: main, paths: {{any: ['services/s{n}/**']}}, pipeline: app, to: [test, prod]}}\n"),
+            0 => format!(
+                "  - {{name: r{n}, branch: main, paths: {{any: ['services/s{n}/**']}}, pipeline: app, to: [test, prod]}}\n"
+            ),
             1 => format!("  - {{name: r{n}, branch: 'team{n}/**', pipeline: app, stages: [lint]}}\n"),
-            2 => format!("  - {{name: r{n}, branch: main, paths: {{any: ['libs/l{n}/**/*.rs', '!**/tests/**']}}, pipeline: app}}\n"),
+            2 => format!(
+                "  - {{name: r{n}, branch: main, paths: {{any: ['libs/l{n}/**/*.rs', '!**/tests/**']}}, pipeline: app}}\n"
+            ),
             _ => format!("  - {{name: r{n}, tag: 'v{n}.*', pipeline: app, to: [prod]}}\n"),
         };
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use super::parse::{self, At, EnvironmentEntry, Expected, File, Group, Reader, RepositoryEntry};
 use super::index::Index;
+use super::parse::{self, At, EnvironmentEntry, Expected, File, Group, Reader, RepositoryEntry};
 use super::{NamedRepository, Pipeline, Rules};
 use crate::pipeline::{Approval, Environment, Stage};
 use crate::problem::{Problem, nearest};

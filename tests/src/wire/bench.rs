@@ -160,7 +160,7 @@ pub(super) fn pipeline(name: &str, bucket: &str) -> Value {
             {"name": "gate", "actions": [{
                 "name": "gate",
                 "actionTypeId": kind("Approval", "Manual"),
-                "configuration": {"CustomData": "said #{built.SAID}"},
+                "configuration": {"CustomData": "run #{variables.RUN}"},
             }]},
         ],
     })

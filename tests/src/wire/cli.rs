@@ -11,7 +11,7 @@ impl Bench {
     async fn aws(&self, words: &[&str]) -> Result<Value, String> {
         let run = Command::new(installed("aws"))
             .args(words)
-            .args(["--endpoint-url", &self.url, "--region", REGION, "--output", "json", "--no-cli-pager"])
+            .args(["--endpoint-url", &self.url, "--region", REGION, "--output", "json"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.data.path())
@@ -36,21 +36,6 @@ async fn the_cli_starts_reads_and_steers() {
     bench.make("shop");
     let listed = bench.aws(&["codepipeline", "list-pipelines"]).await.unwrap();
     assert_eq!(listed["pipelines"][0]["name"], "shop");
-    let started = bench
-        .aws(&[
-            "codepipeline",
-            "start-pipeline-execution",
-            "--name",
-            "shop",
-            "--variables",
-            "name=RUN,value=7",
-            "name=STAGES,value=[,build,]",
-            "--source-revisions",
-            "actionName=source,revisionType=S3_OBJECT_KEY,revisionValue=src/good.zip",
-        ])
-        .await;
-    // The shorthand cannot say a value with commas; JSON can.
-    assert!(started.is_err(), "{started:?}");
     let started = bench
         .aws(&[
             "codepipeline",
@@ -89,7 +74,7 @@ async fn the_cli_starts_reads_and_steers() {
         "--result",
         "summary=fine,status=Approved",
     ];
-    assert!(bench.aws(&answer).await.unwrap()["approvedAt"].is_string());
+    assert!(bench.aws(&answer).await.unwrap()["approvedAt"].is_number());
     loop {
         let told = [
             "codepipeline",

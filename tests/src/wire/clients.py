@@ -52,7 +52,9 @@ def hold(operation_model, response_dict, **_):
             mistakes.append(f"{name}: an answer where there is none: {text!r}")
         return
     body = json.loads(text)
-    report = ParamValidator().validate(body, shape)
+    # The models ask for one name at least; AWS's own examples show what every client reads, an empty list.
+    held = {key: value for key, value in body.items() if not (key.endswith("NotFound") and value == [])}
+    report = ParamValidator().validate(held, shape)
     if report.has_errors():
         mistakes.append(f"{name}: {report.generate_report()}")
     mistakes.extend(f"{name}: {wrong}" for wrong in enumerations(shape, body, ""))
@@ -188,7 +190,7 @@ def declaration():
     gate = {
         "name": "gate",
         "actionTypeId": kind("Approval", "Manual"),
-        "configuration": {"CustomData": "said #{built.SAID}"},
+        "configuration": {"CustomData": "run #{variables.RUN}"},
     }
     return {
         "name": "app",
@@ -256,7 +258,7 @@ def life():
         pipelines.put_approval_result,
         pipelineName="app", stageName="gate", actionName="gate", token="0" * 8 + token[8:], result={"summary": "", "status": "Approved"},
     )
-    assert actions(good)["gate"]["input"]["resolvedConfiguration"]["CustomData"] == "said run run-1"
+    assert actions(good)["gate"]["input"]["resolvedConfiguration"]["CustomData"] == "run run-1"
     assert actions(good)["build"]["output"]["outputVariables"] == {"SAID": "run run-1"}
     build = builds.batch_get_builds(ids=[actions(good)["build"]["output"]["executionResult"]["externalExecutionId"]])
     assert build["builds"][0]["initiator"] == "codepipeline/app"

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use cicd::clock::SystemClock;
 use cicd::wire::action::{Act, ActionEnd, ActionTypeId, ActionWork, ArtifactIn};
 use cicd::wire::deploys::{DeployConfig, Deploys};
@@ -67,6 +68,19 @@ async fn ecs(operation: &str, input: Value) -> Value {
     serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
 }
 
+/// The names of the queues that stacks made here, at moto.
+async fn queues() -> Vec<String> {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(endpoint())
+        .region(Region::from_static(REGION))
+        .credentials_provider(Credentials::new("wire", "secret", None, None, "the tests"))
+        .build();
+    let told = aws_sdk_sqs::Client::from_conf(config).list_queues().send().await.unwrap();
+    let names = told.queue_urls().iter().filter_map(|url| url.rsplit('/').next());
+    names.filter(|name| name.ends_with("-a")).map(str::to_owned).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_gets_a_revision_with_the_new_image() {
     ecs("CreateCluster", json!({"clusterName": "wire"})).await;
@@ -99,28 +113,31 @@ async fn a_stack_is_made_changed_and_deleted() {
         })
         .to_string()
     };
-    let configuration = |mode: &'static str| {
+    let of_stack = |stack: &'static str, mode: &'static str| {
         [
             ("ActionMode", mode),
-            ("StackName", "wire-stack"),
+            ("StackName", stack),
             ("ChangeSetName", "next"),
             ("RoleArn", "arn:aws:iam::111122223333:role/deploy"),
             ("TemplatePath", "built::t.json"),
             ("ParameterOverrides", r#"{"Tail": "a"}"#),
         ]
     };
+    let configuration = |mode: &'static str| of_stack("wire-stack", mode);
     for (mode, queue) in [("CREATE_UPDATE", "one"), ("CREATE_UPDATE", "two"), ("REPLACE_ON_FAILURE", "three")] {
         let end = act("CloudFormation", &configuration(mode), &[("t.json", &template(queue))]).await;
         assert_eq!(end.result, Ok(()), "{mode}");
         assert_eq!(end.variables["Name"], format!("{queue}-a"));
         assert!(end.external_id.unwrap().contains(":stack/wire-stack/"));
     }
-    let proposed = act("CloudFormation", &configuration("CHANGE_SET_REPLACE"), &[("t.json", &template("four"))]).await;
-    assert_eq!(proposed.result, Ok(()));
-    let executed = act("CloudFormation", &configuration("CHANGE_SET_EXECUTE"), &[]).await;
-    assert_eq!(executed.result, Ok(()));
-    assert_eq!(executed.variables["Name"], "four-a");
     assert_eq!(act("CloudFormation", &configuration("DELETE_ONLY"), &[]).await.result, Ok(()));
     let gone = act("CloudFormation", &configuration("CHANGE_SET_EXECUTE"), &[]).await;
     assert_eq!(gone.result.unwrap_err().code, "JobFailed");
+
+    let proposed = |mode: &'static str| of_stack("wire-proposed", mode);
+    let end = act("CloudFormation", &proposed("CHANGE_SET_REPLACE"), &[("t.json", &template("proposed"))]).await;
+    assert_eq!(end.result, Ok(()));
+    assert_eq!(queues().await, Vec::<String>::new(), "what is proposed is not made");
+    assert_eq!(act("CloudFormation", &proposed("CHANGE_SET_EXECUTE"), &[]).await.result, Ok(()));
+    assert_eq!(queues().await, ["proposed-a"]);
 }

@@ -11,12 +11,15 @@ use crate::rules::Rules;
 fn in_turn(rules: &Rules, push: &Push) -> Asked {
     let mut asked = Asked::default();
     let mut most = None;
-    for (at, route) in rules.routes.iter().enumerate().filter(|(_, route)| route.condition.about.covers(&push.git_ref)) {
+    for (at, route) in rules.routes.iter().enumerate().filter(|(_, route)| route.condition.about.covers(&push.git_ref))
+    {
         match route.condition.first_failing(push) {
             None if route.shadow => asked.shadows.push(at),
             None => return Asked { owner: Some(at), ..asked },
             Some(_) if route.shadow => {}
-            Some((passed, _)) if most.is_none_or(|most| passed > most) => (most, asked.nearest) = (Some(passed), Some(at)),
+            Some((passed, _)) if most.is_none_or(|most| passed > most) => {
+                (most, asked.nearest) = (Some(passed), Some(at))
+            }
             Some(_) => {}
         }
     }
@@ -43,16 +46,18 @@ fn route() -> impl Strategy<Value = String> {
     let globs = prop::collection::vec(glob, 1..3).prop_map(|globs| format!("['{}']", globs.join("', '")));
     let which = (prop::sample::select(vec!["branch", "branch", "tag", "target"]), globs.clone());
     let files = prop::option::of((prop::sample::select(vec!["any", "any", "all", "only", "none"]), globs));
-    (which, files, prop::option::weighted(0.2, Just("x")), prop::bool::weighted(0.2)).prop_map(|(which, files, actor, shadow)| {
-        let (key, globs) = which;
-        let which = match key {
-            "target" => format!("change_request: {{target: {globs}}}, forks: false"),
-            key => format!("{key}: {globs}"),
-        };
-        let files = files.map(|(key, globs)| format!(", paths: {{{key}: {globs}}}")).unwrap_or_default();
-        let actor = actor.map(|actor| format!(", actors: {actor}")).unwrap_or_default();
-        format!("{which}{files}{actor}, shadow: {shadow}, pipeline: none")
-    })
+    (which, files, prop::option::weighted(0.2, Just("x")), prop::bool::weighted(0.2)).prop_map(
+        |(which, files, actor, shadow)| {
+            let (key, globs) = which;
+            let which = match key {
+                "target" => format!("change_request: {{target: {globs}}}, forks: false"),
+                key => format!("{key}: {globs}"),
+            };
+            let files = files.map(|(key, globs)| format!(", paths: {{{key}: {globs}}}")).unwrap_or_default();
+            let actor = actor.map(|actor| format!(", actors: {actor}")).unwrap_or_default();
+            format!("{which}{files}{actor}, shadow: {shadow}, pipeline: none")
+        },
+    )
 }
 
 proptest! {

@@ -54,7 +54,8 @@ impl Language {
     /// When the globs interlace so much that there would be more than anybody can look through.
     pub(super) fn atoms(&self, globs: &[&Pattern]) -> Result<Vec<Atom>, TooTangled> {
         let tangled = || TooTangled(format!("the globs for {} interlace too much to look at every case", self.what));
-        let expressions = [self.is.clone(), self.is_not.clone()].into_iter().chain(globs.iter().map(|glob| glob.regex()));
+        let expressions =
+            [self.is.clone(), self.is_not.clone()].into_iter().chain(globs.iter().map(|glob| glob.regex()));
         let most = AUTOMATON_BYTES.0 + AUTOMATON_BYTES.1 * globs.iter().map(|glob| glob.as_str().len()).sum::<usize>();
         let table = dense::Builder::new()
             .syntax(bytes())

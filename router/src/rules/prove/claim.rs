@@ -35,7 +35,12 @@ pub struct Claim {
 enum Says {
     /// This environment, by its number.
     Approval(usize),
-    Pushes { route: Option<usize>, conditions: Vec<Condition>, always: bool, what: What },
+    Pushes {
+        route: Option<usize>,
+        conditions: Vec<Condition>,
+        always: bool,
+        what: What,
+    },
 }
 
 #[derive(Debug)]
@@ -70,7 +75,12 @@ impl Claim {
                 let turn = words.iter().position(|word| matches!(*word, "always" | "never"));
                 let turn = turn.ok_or("a claim says `always`, `never` or `requires approval`")?;
                 let (route, conditions) = which(rules, &words[..turn])?;
-                Says::Pushes { route, conditions, always: words[turn] == "always", what: what(rules, &words[turn + 1..])? }
+                Says::Pushes {
+                    route,
+                    conditions,
+                    always: words[turn] == "always",
+                    what: what(rules, &words[turn + 1..])?,
+                }
             }
         };
         Ok(Self { text: text.to_owned(), says })
@@ -94,9 +104,10 @@ impl Rules {
 
 pub(super) fn answer(rules: &Rules, claim: &Claim, languages: &Languages) -> Result<Answer, TooTangled> {
     match &claim.says {
-        Says::Approval(place) if rules.environments[*place].approval.is_some() => {
-            Ok(Answer::Yes(format!("`{}` has an approval, and every deploy to it waits there", rules.environments[*place].name)))
-        }
+        Says::Approval(place) if rules.environments[*place].approval.is_some() => Ok(Answer::Yes(format!(
+            "`{}` has an approval, and every deploy to it waits there",
+            rules.environments[*place].name
+        ))),
         Says::Approval(place) => {
             let found = counterexample(rules, languages, None, &[], false, &What::Reaches(*place))?;
             let nothing = format!("it has none, but no push ever travels to `{}`", rules.environments[*place].name);
@@ -185,11 +196,12 @@ fn which(rules: &Rules, words: &[&str]) -> Result<(Option<usize>, Vec<Condition>
     }
     let mut add = |about, predicate| conditions.push(Condition { all: vec![predicate], skips: false, about });
     for part in words.split(|word| *word == "and") {
-        let globs = |text: &str, dialect| {
-            Pattern::new(text, dialect).map(|glob| Patterns { yes: vec![glob], no: Vec::new() })
-        };
+        let globs =
+            |text: &str, dialect| Pattern::new(text, dialect).map(|glob| Patterns { yes: vec![glob], no: Vec::new() });
         match part {
-            ["route", name] => route = Some(position("route", name, rules.routes.iter().map(|route| route.name.as_str()))?),
+            ["route", name] => {
+                route = Some(position("route", name, rules.routes.iter().map(|route| route.name.as_str()))?)
+            }
             ["branch", glob] => add(About::Pushes, Predicate::Ref(Moved::Branch, globs(glob, Dialect::Path)?)),
             ["tag", glob] => add(About::Pushes, Predicate::Ref(Moved::Tag, globs(glob, Dialect::Path)?)),
             ["target", glob] => add(About::Requests, Predicate::Target(globs(glob, Dialect::Path)?)),
@@ -198,7 +210,9 @@ fn which(rules: &Rules, words: &[&str]) -> Result<(Option<usize>, Vec<Condition>
             ["path", glob] => add(About::Both, Predicate::Files(Quantity::Any, globs(glob, Dialect::Path)?)),
             ["only", "path", glob] => add(About::Both, Predicate::Files(Quantity::Only, globs(glob, Dialect::Path)?)),
             ["no", "path", glob] => add(About::Both, Predicate::Files(Quantity::None, globs(glob, Dialect::Path)?)),
-            other => return Err(format!("`{}` does not say which pushes; see `pointsman prove --help`", other.join(" "))),
+            other => {
+                return Err(format!("`{}` does not say which pushes; see `pointsman prove --help`", other.join(" ")));
+            }
         }
     }
     Ok((route, conditions))
@@ -211,7 +225,9 @@ fn what(rules: &Rules, words: &[&str]) -> Result<What, String> {
             let names = rules.pipelines.iter().map(|pipeline| pipeline.name.as_str());
             Ok(What::Runs(position("pipeline", name, names)?))
         }
-        ["takes", name] => Ok(What::Takes(position("route", name, rules.routes.iter().map(|route| route.name.as_str()))?)),
+        ["takes", name] => {
+            Ok(What::Takes(position("route", name, rules.routes.iter().map(|route| route.name.as_str()))?))
+        }
         ["starts"] => Ok(What::Starts),
         ["is", "ignored"] => Ok(What::Ignored),
         other => Err(format!("`{}` is nothing that a push does; see `pointsman prove --help`", other.join(" "))),

@@ -184,7 +184,11 @@ impl<'a> Prover<'a> {
             proof.findings.extend(self.never(owner, &by_then)?);
         }
         for (at, place) in self.rules.environments.iter().enumerate().filter(|(at, _)| !environments.contains(at)) {
-            let named = self.rules.routes.iter().any(|route| route.goal.as_ref().is_some_and(|goal| goal.environments.contains(&at)));
+            let named = self
+                .rules
+                .routes
+                .iter()
+                .any(|route| route.goal.as_ref().is_some_and(|goal| goal.environments.contains(&at)));
             let why = if named { "no route that can be reached leads to it" } else { "no route names it in `to`" };
             let message = format!("no push ever travels to `{}`: {why}", place.name);
             proof.add(FindingKind::UnreachedEnvironment, place.name.to_string(), None, message, None);
@@ -200,9 +204,11 @@ impl<'a> Prover<'a> {
         let (mut by_then, mut environments) = (BTreeSet::new(), BTreeSet::new());
         for owner in (self.ignored()..self.owners()).filter(|owner| !self.is_shadow(*owner)) {
             for outcome in self.outcomes(owner) {
-                let goals = outcome.chain.iter().filter_map(|owner| self.rules.routes[self.route(*owner)?].goal.as_ref());
+                let goals =
+                    outcome.chain.iter().filter_map(|owner| self.rules.routes[self.route(*owner)?].goal.as_ref());
                 let places: BTreeSet<usize> = goals.flat_map(|goal| goal.environments.iter().copied()).collect();
-                let is_news = !places.is_subset(&environments) || outcome.chain[1..].iter().any(|next| !by_then.contains(next));
+                let is_news =
+                    !places.is_subset(&environments) || outcome.chain[1..].iter().any(|next| !by_then.contains(next));
                 let question = || Question::new([self.case(owner)], self.before(owner)).with(outcome.left.clone());
                 if is_news && self.space.find(&question())?.is_some() {
                     environments.extend(places);
@@ -258,7 +264,9 @@ impl<'a> Prover<'a> {
                     let message = format!("`{above}` takes some of what `{below}` would take, and must stay above it");
                     (FindingKind::OrderMatters, message)
                 } else {
-                    let message = format!("`{above}` takes some of what `{below}` would take, and each has more: the order decides");
+                    let message = format!(
+                        "`{above}` takes some of what `{below}` would take, and each has more: the order decides"
+                    );
                     (FindingKind::PartlyShadowed, message)
                 };
                 proof.add(kind, below, Some(above), message, Some(witness));
@@ -276,14 +284,20 @@ impl<'a> Prover<'a> {
             for value in 0..self.space.values[axis as usize].len() {
                 let names = |owner: &usize| {
                     let case = self.case(*owner);
-                    !self.is_shadow(*owner) && case.kinds[at] && case.axes[axis as usize].is_some() && case.allows(axis, value)
+                    !self.is_shadow(*owner)
+                        && case.kinds[at]
+                        && case.axes[axis as usize].is_some()
+                        && case.allows(axis, value)
                 };
                 shapes.entry((self.ignored()..last).filter(names).collect()).or_default().push(value);
             }
             for (named, values) in shapes {
                 let mut best: Option<super::search::Found> = None;
                 for value in values {
-                    let question = Question { only: Some((kind, Some(value))), ..Question::new([self.case(last)], self.before(last)) };
+                    let question = Question {
+                        only: Some((kind, Some(value))),
+                        ..Question::new([self.case(last)], self.before(last))
+                    };
                     let found = self.space.find(&question)?;
                     best = best.into_iter().chain(found).min_by_key(|found| found.cost);
                 }
@@ -296,7 +310,8 @@ impl<'a> Prover<'a> {
                 let message = match named.as_slice() {
                     [] => format!("{what} that no route names go to `{last}`"),
                     named => {
-                        let names: Vec<String> = named.iter().take(5).map(|owner| format!("`{}`", self.name(*owner))).collect();
+                        let names: Vec<String> =
+                            named.iter().take(5).map(|owner| format!("`{}`", self.name(*owner))).collect();
                         let more = if named.len() > 5 { " and others" } else { "" };
                         format!("{what} of {}{more}: what none of them takes goes to `{last}`", names.join(", "))
                     }
@@ -309,7 +324,14 @@ impl<'a> Prover<'a> {
 }
 
 impl Proof {
-    fn add(&mut self, kind: FindingKind, about: String, other: Option<String>, message: String, witness: Option<Witness>) {
+    fn add(
+        &mut self,
+        kind: FindingKind,
+        about: String,
+        other: Option<String>,
+        message: String,
+        witness: Option<Witness>,
+    ) {
         self.findings.push(Finding { kind, about, other, message, witness });
     }
 

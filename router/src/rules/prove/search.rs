@@ -120,7 +120,9 @@ impl Space {
                 }
             }
             if next.len() > LAYER_MAX {
-                return Err(TooTangled("the conditions of the routes interlace too much to look at every case".to_owned()));
+                return Err(TooTangled(
+                    "the conditions of the routes interlace too much to look at every case".to_owned(),
+                ));
             }
         }
         Ok(next)
@@ -128,15 +130,18 @@ impl Space {
 
     /// A forge on this machine has no change requests.
     fn is_possible(&self, kind: usize, axis: Axis, value: usize) -> bool {
-        let is_local = matches!(
-            &self.values[axis as usize][value].is,
-            Is::Repository(Repository { kind: ForgeKind::Local, .. })
-        );
+        let is_local =
+            matches!(&self.values[axis as usize][value].is, Is::Repository(Repository { kind: ForgeKind::Local, .. }));
         KINDS[kind] != Moved::Request || !is_local
     }
 
     /// The cheapest changed files by which all that are still open fail.
-    fn files(&self, question: &Question<'_>, open: &[u32], below: u32) -> Result<Option<(u32, ChangedFiles)>, TooTangled> {
+    fn files(
+        &self,
+        question: &Question<'_>,
+        open: &[u32],
+        below: u32,
+    ) -> Result<Option<(u32, ChangedFiles)>, TooTangled> {
         let open: Vec<&Case> = open.iter().map(|at| question.fail[*at as usize]).collect();
         if open.iter().any(|case| case.files.is_empty()) {
             return Ok(None);
@@ -148,9 +153,8 @@ impl Space {
         let choices: Vec<Choice> =
             open.iter().map(|case| case.files.iter().flat_map(|test| test.fails(atoms)).collect()).collect();
         let found = Search::cheapest(&self.file_costs, held.chain(left), choices, below)?;
-        let known = found.map(|(cost, files)| {
-            (cost, ChangedFiles::known(files.iter().map(|at| self.files[at].as_str())))
-        });
+        let known =
+            found.map(|(cost, files)| (cost, ChangedFiles::known(files.iter().map(|at| self.files[at].as_str()))));
         let is_dearer = known.as_ref().is_none_or(|(cost, _)| *cost > UNKNOWN_COST);
         if is_dearer && UNKNOWN_COST < below && self.holds_unknown(question, &open) {
             return Ok(Some((UNKNOWN_COST, ChangedFiles::Unknown("nobody knows".to_owned()))));

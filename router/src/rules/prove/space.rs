@@ -321,7 +321,8 @@ fn repositories(rules: &Rules, conditions: &[&Condition], paths: &[Atom]) -> (Ve
         Predicate::Forge(forges) => Some(forges),
         _ => None,
     });
-    let mut forges: Vec<&ForgeName> = said.flatten().chain(rules.repositories.iter().filter_map(|e| e.forge())).collect();
+    let mut forges: Vec<&ForgeName> =
+        said.flatten().chain(rules.repositories.iter().filter_map(|e| e.forge())).collect();
     forges.sort_unstable();
     forges.dedup();
     let (mut values, mut path_of): (Vec<Value>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -333,7 +334,9 @@ fn repositories(rules: &Rules, conditions: &[&Condition], paths: &[Atom]) -> (Ve
         for forge in std::iter::once(default).chain(others) {
             for (at, path) in paths.iter().enumerate() {
                 let Ok(path) = RepoPath::new(path.shortest.as_str()) else { continue };
-                let names = |entry: &&&NamedRepository| entry.forge().is_none_or(|name| *name == forge) && entry.covers(path.as_str());
+                let names = |entry: &&&NamedRepository| {
+                    entry.forge().is_none_or(|name| *name == forge) && entry.covers(path.as_str())
+                };
                 if let Some(entry) = entries.iter().find(names) {
                     // Beyond the shortest path, the forge that its entry means.
                     let strange = entry.forge().is_none() && forge.as_str() != kind.as_str();

@@ -34,7 +34,9 @@ fn rules(text: &str) -> Rules {
 
 fn found(proof: &Proof, kind: FindingKind) -> Vec<(String, String)> {
     let of_kind = proof.findings.iter().filter(|finding| finding.kind == kind);
-    of_kind.map(|finding| (finding.about.clone(), finding.witness.as_ref().map(ToString::to_string).unwrap_or_default())).collect()
+    of_kind
+        .map(|finding| (finding.about.clone(), finding.witness.as_ref().map(ToString::to_string).unwrap_or_default()))
+        .collect()
 }
 
 #[test]

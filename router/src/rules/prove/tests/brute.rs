@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::claim::{answer, Answer, Claim};
+use super::super::claim::{Answer, Claim, answer};
 use super::super::findings::Prover;
 use super::super::search::Question;
 use super::super::space::Languages;
@@ -54,7 +54,8 @@ fn compare(rules: &Rules, text: &str, seed: u64, pushes: &[(Push, u32)], languag
     }
     let prover = Prover::of(rules, &[], languages).unwrap();
     let proof = prover.findings().unwrap();
-    let context = || format!("seed {}\n{text}\n{:#?}", seed - 1, proof.findings.iter().map(|f| &f.message).collect::<Vec<_>>());
+    let context =
+        || format!("seed {}\n{text}\n{:#?}", seed - 1, proof.findings.iter().map(|f| &f.message).collect::<Vec<_>>());
     for owner in 0..prover.owners() {
         let name = prover.name(owner);
         let found = prover.space.find(&Question::new([prover.case(owner)], prover.before(owner))).unwrap();
@@ -150,7 +151,17 @@ fn claims(
 ) {
     let mut chance = Chance(seed ^ 0x00c1_a1a5);
     let route = format!("r{}", chance.below(3));
-    let which = chance.one_of(&["any push", "branch a", "tag **", "target a", "path b/**", "only path a", "actor x", "branch a and no path b/*", "route"]);
+    let which = chance.one_of(&[
+        "any push",
+        "branch a",
+        "tag **",
+        "target a",
+        "path b/**",
+        "only path a",
+        "actor x",
+        "branch a and no path b/*",
+        "route",
+    ]);
     let what = chance.one_of(&["reaches e", "reaches g", "runs p", "runs q", "takes", "starts", "is ignored"]);
     let turn = chance.one_of(&["always", "never"]);
     let which = if which == "route" { format!("route {route}") } else { which.to_owned() };
@@ -163,11 +174,17 @@ fn claims(
     let fails = |(push, decision): (&Push, &Decision)| {
         is_of(&which, push, decision) && does(&what, decision, turn == "always") != (turn == "always")
     };
-    let cheapest = pushes.iter().zip(decisions).filter(|((push, _), decision)| fails((push, decision))).map(|((_, cost), _)| *cost).min();
+    let cheapest = pushes
+        .iter()
+        .zip(decisions)
+        .filter(|((push, _), decision)| fails((push, decision)))
+        .map(|((_, cost), _)| *cost)
+        .min();
     match (answer(rules, &claim, languages).unwrap(), cheapest) {
         (Answer::Yes(_), None) => {}
         (Answer::No(witness), Some(cost)) => {
-            let (_, of_witness) = pushes.iter().find(|(push, _)| is_same(push, &witness.push)).expect("it is of this world");
+            let (_, of_witness) =
+                pushes.iter().find(|(push, _)| is_same(push, &witness.push)).expect("it is of this world");
             assert_eq!(*of_witness, cost, "{text}: {witness}: {}", context());
             assert!(fails((&witness.push, &witness.decision)), "{text}: {witness}: {}", context());
         }
@@ -177,7 +194,10 @@ fn claims(
 
 fn is_same(one: &Push, other: &Push) -> bool {
     let said = |push: &Push| (push.created, push.forced, push.actor.clone(), push.message.clone());
-    one.repository == other.repository && one.git_ref == other.git_ref && one.changed == other.changed && said(one) == said(other)
+    one.repository == other.repository
+        && one.git_ref == other.git_ref
+        && one.changed == other.changed
+        && said(one) == said(other)
 }
 
 fn is_of(which: &str, push: &Push, decision: &Decision) -> bool {
@@ -194,7 +214,9 @@ fn is_of(which: &str, push: &Push, decision: &Decision) -> bool {
         "path b/**" => files(|file| file.starts_with("b/")) != Some(0),
         "only path a" => all > Some(0) && files(|file| file == "a") == all,
         "actor x" => push.actor == "x",
-        "branch a and no path b/*" => push.git_ref.branch() == Some("a") && files(|file| file.starts_with("b/")) == Some(0),
+        "branch a and no path b/*" => {
+            push.git_ref.branch() == Some("a") && files(|file| file.starts_with("b/")) == Some(0)
+        }
         route => owner(decision) == route.strip_prefix("route "),
     }
 }
@@ -217,7 +239,9 @@ fn does(what: &str, decision: &Decision, always: bool) -> bool {
             chain.iter().flat_map(|planned| &planned.plan.environments).any(|known| known.name.as_str() == place)
         }
         Some(("runs", pipeline)) => chain.iter().any(|planned| planned.plan.pipeline.as_str() == pipeline),
-        Some(("takes", route)) => owner(decision) == Some(route) || chain.iter().any(|planned| planned.route.as_str() == route),
+        Some(("takes", route)) => {
+            owner(decision) == Some(route) || chain.iter().any(|planned| planned.route.as_str() == route)
+        }
         Some(_) => matches!(decision.verdict, Verdict::Ignore { .. }),
         None => !chain.is_empty(),
     }

@@ -37,7 +37,8 @@ pub(super) fn pushes() -> Vec<(Push, u32)> {
                 for (actor, message) in ACTORS.iter().flat_map(|actor| MESSAGES.map(|message| (actor, message))) {
                     for files in 0..=8u32 {
                         let changed: Vec<&str> = (0..3).filter(|at| files >> at & 1 == 1).map(|at| FILES[at]).collect();
-                        let files_cost = changed.iter().map(|file| 1 + file.len()).sum::<usize>() + usize::from(files == 8);
+                        let files_cost =
+                            changed.iter().map(|file| 1 + file.len()).sum::<usize>() + usize::from(files == 8);
                         let cost = files_cost + actor.len() + message.len() + ref_cost + repository_cost;
                         let changed = match files {
                             8 => ChangedFiles::Unknown("nobody knows".to_owned()),
