@@ -19,7 +19,9 @@ use router::secret::Secret;
 use crate::terminal::say;
 
 /// Flags of the wire, see docs/wire.md.
+// Named apart: `serve` has a group of that name already.
 #[derive(clap::Args)]
+#[group(id = "wire-settings")]
 pub(crate) struct Args {
     /// Answer the `CodePipeline` and `CodeBuild` protocol of AWS, too: AWS CLI and SDKs may point here.
     #[arg(long, env = "POINTSMAN_WIRE", value_parser = clap::builder::FalseyValueParser::new())]
