@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check test test-rust test-demo test-browser test-infra browser venv fmt
+.PHONY: check test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-bench
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -14,6 +14,7 @@ test: test-rust test-demo test-browser test-infra
 # The stacks are deployed to one of them.
 test-rust: venv infra/dist/built
 	cargo build --bin pointsman
+	cargo build --bin doors
 	cargo test --workspace
 
 venv: target/venv/installed target/venv-ministack/installed
@@ -42,6 +43,22 @@ test-infra: venv infra/dist/built
 infra/dist/built: infra/package-lock.json $(wildcard infra/bin/*.ts infra/lib/*.ts)
 	cd infra && npm ci --no-audit --no-fund && npm run build
 	touch $@
+
+# The functions of both architectures: target/lambda/<door>/bootstrap for x86_64, target/lambda-arm64/<door>/bootstrap for arm64.
+lambda: lambda-x86_64 lambda-arm64
+
+# One binary is built and put in place for each door. aws-lc gathers its first random numbers from the jitter of the processor's clock,
+# which takes a small function a fifth of a second; AWS_LC_SYS_NO_JITTER_ENTROPY has it ask the operating system.
+lambda-x86_64 lambda-arm64: lambda-%: venv
+	target/venv/bin/python -m pip install -q --disable-pip-version-check -r lambda/requirements.txt
+	rustup target add $(if $(filter arm64,$*),aarch64,x86_64)-unknown-linux-gnu
+	PATH="$$PWD/target/venv/bin:$$PATH" AWS_LC_SYS_NO_JITTER_ENTROPY=1 target/venv/bin/cargo-lambda lambda build \
+	  --profile lambda --package lambda --bin doors $(if $(filter arm64,$*),--arm64,--x86-64) --lambda-dir target/lambda-built/$*
+	target/venv/bin/python lambda/place.py target/lambda-built/$*/doors/bootstrap target/lambda$(if $(filter arm64,$*),-arm64)
+
+# What beginning costs: measured with the binary that `make lambda` built and a stand-in for the runtime API.
+lambda-bench: lambda-x86_64
+	cargo test -p tests --lib -- --ignored --nocapture the_cost_of_beginning
 
 # The main job, end to end, by the real binary: real pushes, real stages, every run final.
 test-demo:

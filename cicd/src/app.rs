@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::forge::Forges;
 use crate::forge::renewed::Renewed;
 use crate::logs::Logs;
+use crate::notice;
 use crate::queue::Queue;
 use crate::rules_file::RulesFile;
 use crate::sns::Topics;
@@ -59,6 +60,8 @@ pub struct App {
 pub struct OnAws {
     /// Where deliveries wait for their decision.
     pub queue: Option<Queue>,
+    /// The topic that decisions and gates are published to.
+    pub notifications: Option<notice::Topic>,
     /// The topics whose messages are taken over HTTPS.
     pub topics: Option<Topics>,
     /// Secrets that may be exchanged while they are in use, and the forges whose tokens are among them.
@@ -96,18 +99,27 @@ pub struct Wake {
     pub advance: Notify,
     /// A status is owed.
     pub report: Notify,
+    /// Subscribers are to be told something.
+    pub publish: Notify,
 }
 
 impl Wake {
     /// Whether somebody would be woken now; then nobody is any more.
     pub(crate) fn taken(&self) -> bool {
-        let woken = [&self.dispatch, &self.advance, &self.report].map(|wake| wake.notified().now_or_never().is_some());
+        let all = [&self.dispatch, &self.advance, &self.report, &self.publish];
+        let woken = all.map(|wake| wake.notified().now_or_never().is_some());
         woken.contains(&true)
+    }
+
+    /// Deliveries were decided: their commits have something to show, and subscribers something to hear.
+    pub(crate) fn for_decisions(&self) {
+        self.report.notify_one();
+        self.publish.notify_one();
     }
 
     /// Runs were written: they, or others that waited for them, may go on, and their commits have something to show.
     pub(crate) fn for_moved_runs(&self) {
         self.advance.notify_one();
-        self.report.notify_one();
+        self.for_decisions();
     }
 }

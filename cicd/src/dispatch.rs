@@ -15,6 +15,7 @@ use router::run::{Applied, Run, RunEvent, Stop};
 
 use crate::app::App;
 use crate::change;
+use crate::notice;
 use crate::observe::stop_ended;
 use crate::store::{Change, Commit, Committed, Decided, RunFilter, StoreError, Undecided};
 
@@ -50,11 +51,11 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
         while let Some((forge, delivered, decision)) = decisions.next().await {
             match starts(&decision) {
                 Some(_) => begin(app, forge, delivered, decision).await?,
-                None => settle_only(&mut quiet, forge, delivered, decision),
+                None => settle_only(app, &mut quiet, forge, delivered, decision),
             }
         }
         app.store.commit(quiet).await?;
-        app.wake.report.notify_one();
+        app.wake.for_decisions();
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -81,9 +82,9 @@ pub async fn dispatch_one(app: &App, forge: &ForgeName, id: &DeliveryId) -> Resu
         return begin(app, record.forge, delivered, decision).await;
     }
     let mut quiet = Change::default();
-    settle_only(&mut quiet, record.forge, delivered, decision);
+    settle_only(app, &mut quiet, record.forge, delivered, decision);
     app.store.commit(quiet).await?;
-    app.wake.report.notify_one();
+    app.wake.for_decisions();
     Ok(())
 }
 
@@ -142,14 +143,16 @@ fn starts(decision: &Decision) -> Option<&[Planned]> {
     }
 }
 
-fn settle_only(change: &mut Change, forge: ForgeName, delivered: Delivered, decision: Decision) {
+fn settle_only(app: &App, change: &mut Change, forge: ForgeName, delivered: Delivered, decision: Decision) {
     if let (Some(push), false) = (delivered.event.as_push(), matches!(decision.verdict, Verdict::Refused)) {
         let commit = commit_of(&push);
         if !change.owed.contains(&commit) {
             change.owed.push(commit);
         }
     }
-    change.decided.push(Decided { forge, delivered, decision, runs: Vec::new() });
+    let decided = Decided { forge, delivered, decision, runs: Vec::new() };
+    notice::decision(app, change, &decided);
+    change.decided.push(decided);
 }
 
 async fn begin(app: &App, forge: ForgeName, delivered: Delivered, decision: Decision) -> Result<(), StoreError> {
@@ -168,6 +171,7 @@ async fn write_start(app: &App, push: &Push, run: Run, decided: Vec<Decided>) ->
         let mut run = run.clone();
         let superseded = take_place(app, push, &mut run).await?;
         let mut change = Change { decided: decided.clone(), owed: vec![commit_of(push)], ..Change::default() };
+        decided.iter().for_each(|decided| notice::decision(app, &mut change, decided));
         for old in &superseded {
             change::save(&mut change, old.clone());
         }

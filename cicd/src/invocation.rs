@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::dispatch;
 use crate::engine::EngineEvent;
+use crate::notice::publish;
 use crate::observe::observe;
 use crate::queue::{self, Queued};
 use crate::report::report;
@@ -82,6 +83,16 @@ impl Invocations {
         })
     }
 
+    /// Carries on what a request moved: a person said yes at a gate, or asked for an end.
+    pub fn settle(&self, until: Instant) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.refresh().await;
+            if self.app.wake.taken() || !self.app.beside.is_empty() {
+                self.carry_on(until).await;
+            }
+        })
+    }
+
     /// Decides what no message led to, compares what we believe with what is, and carries on what that moves.
     ///
     /// # Errors
@@ -136,6 +147,7 @@ async fn work(app: &App) -> Result<(), StoreError> {
     loop {
         advance(app).await?;
         report(app).await?;
+        publish(app).await?;
         app.beside.close();
         app.beside.wait().await;
         app.beside.reopen();

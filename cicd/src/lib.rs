@@ -13,6 +13,7 @@
 //! | [`callback`], [`sns`] | what the engine tells from outside, and whether it is genuine |
 //! | [`control`] | what people ask of a run |
 //! | [`report`] | the forge hears, from the outbox |
+//! | [`notice`] | subscribers hear of decisions and gates |
 //! | [`sweep`] | what we believe is compared with what is |
 //! | [`http`], [`access`] | the axum app and the page, and who may use it |
 //! | [`engine`] | runs pipelines |
@@ -40,6 +41,7 @@ pub mod git;
 pub mod http;
 pub mod invocation;
 pub mod logs;
+pub mod notice;
 pub mod observe;
 pub mod queue;
 pub mod receive;

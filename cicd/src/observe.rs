@@ -7,6 +7,7 @@ use router::run::{Applied, Run, RunEvent};
 
 use crate::app::App;
 use crate::change;
+use crate::notice;
 use crate::store::{Change, Claim, Committed, StoreError};
 
 /// What became of an event.
@@ -37,6 +38,7 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
         }
         let mut change = Change { claims: wanted(&run, event), executions: called(&run, event), ..Change::default() };
         change::save(&mut change, run.clone());
+        notice::gate(app, &mut change, &run, event);
         match app.store.commit(change).await? {
             Committed::Yes => {
                 tracing::info!(run.id = %run.id, repo.name = %run.key.repository, state = run.state.as_str(), "{}", run.because);

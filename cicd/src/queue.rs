@@ -113,11 +113,8 @@ fn group(delivery: &Delivery) -> String {
     let event = &delivery.delivered.event;
     let repository = event.repository().map(ToString::to_string).unwrap_or_default();
     let git_ref = match event {
-        Event::Push(push) => push.git_ref.to_string(),
         Event::Deleted(deleted) => deleted.git_ref.to_string(),
-        Event::ChangeRequest(_) | Event::Comment(_) | Event::Ping(_) | Event::Other(_) | Event::Unreadable(_) => {
-            String::new()
-        }
+        other => other.as_push().map(|push| push.git_ref.to_string()).unwrap_or_default(),
     };
     digest(&[delivery.forge.as_str(), &repository, &git_ref])
 }

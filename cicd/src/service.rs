@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::dispatch;
 use crate::engine::EngineEvent;
+use crate::notice::publish;
 use crate::observe::observe;
 use crate::report::report;
 use crate::store::StoreError;
@@ -135,6 +136,13 @@ pub fn start(app: &Arc<App>, events: mpsc::Receiver<EngineEvent>, stop: &Cancell
         "report",
         |app| &app.wake.report,
         async |app| report(app).await,
+    ));
+    workers.spawn(every(
+        Arc::clone(app),
+        stop.clone(),
+        "publish",
+        |app| &app.wake.publish,
+        async |app| publish(app).await,
     ));
     workers.spawn(first_resume(Arc::clone(app), stop.clone()));
     workers.spawn(sweep(Arc::clone(app), stop.clone()));

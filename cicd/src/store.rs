@@ -68,7 +68,7 @@ pub enum Remembered {
 }
 
 /// One atomic write. Its parts are done in this order: runs, releases, claims, executions, owed,
-/// decided.
+/// notices, decided.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// The deliveries that are decided by this write.
@@ -87,6 +87,21 @@ pub struct Change {
     /// Commits whose statuses must be compared with the forge's: due at once, unless telling it failed last and is to be
     /// tried again later.
     pub owed: Vec<Commit>,
+    /// What subscribers are to be told; one of the same id replaces the older.
+    pub notices: Vec<Notice>,
+}
+
+/// Something that subscribers are told once, or twice after a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its own; the same thing told again has the same.
+    pub id: String,
+    /// When it happened: they are told in this order.
+    pub at: Timestamp,
+    /// Its first line.
+    pub subject: String,
+    /// All of it, as JSON.
+    pub message: String,
 }
 
 /// A delivery and what was decided about it. Decided again, the newer decision replaces the older. A delivery that was
@@ -222,6 +237,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes what the forge was told (one per context, replacing what was told before) and how the debt stands.
     async fn settle(&self, owed: &Owed, told: &[Status], settled: Settled) -> Result<(), StoreError>;
+
+    /// What subscribers have not been told, oldest first.
+    async fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError>;
+
+    /// Subscribers were told this.
+    async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError>;
 
     /// Whether it can be written to; it tries.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -44,7 +44,7 @@ async fn open() -> Result<(), Error> {
     let invocations =
         Arc::new(Invocations::open(&settings, Arc::new(SystemClock)).await.map_err(|e| format!("{e:#}"))?);
     match door.as_str() {
-        "webhook" => webhook::serve(cicd::http::router(Arc::clone(&invocations.app))).await,
+        "webhook" => webhook::serve(invocations).await,
         "dispatch" => dispatch::serve(invocations).await,
         "callback" => callback::serve(invocations).await,
         _ => sweep::serve(invocations).await,

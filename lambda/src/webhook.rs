@@ -7,24 +7,33 @@
 //!   function that was deployed without it would answer 404.
 //! * Headers go through as they came.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use cicd::invocation::Invocations;
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, RequestExt as _, service_fn};
 use tower::ServiceExt as _;
 
-/// Answers API Gateway's requests with `app` until Lambda ends the process.
+/// Answers API Gateway's requests with the service's app until Lambda ends the process.
 ///
 /// # Errors
 /// When the process does not run in Lambda, or Lambda's runtime API fails.
-pub async fn serve(app: Router) -> Result<(), Error> {
-    lambda_http::run(service_fn(|request| {
-        let app = app.clone();
-        async move { Ok::<_, Error>(handle(app, request).await) }
+pub async fn serve(invocations: Arc<Invocations>) -> Result<(), Error> {
+    let app = cicd::http::router(Arc::clone(&invocations.app));
+    lambda_http::run(service_fn(|request: lambda_http::Request| {
+        let (app, invocations) = (app.clone(), Arc::clone(&invocations));
+        async move {
+            let until = crate::until(&request.lambda_context());
+            let answer = handle(app, request).await;
+            invocations.settle(until).await;
+            Ok::<_, Error>(answer)
+        }
     }))
     .await
 }

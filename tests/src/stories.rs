@@ -3,6 +3,7 @@
 mod bad_input;
 mod beginnings;
 mod doors;
+mod functions;
 mod gates;
 mod gateway;
 mod house;

@@ -18,14 +18,16 @@ use crate::access::Access;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::{EngineChoice, ForgeSettings, RulesPlace, Settings, StoreChoice};
-use crate::engine::EngineEvent;
+use crate::engine::codepipeline::{Clients, CodePipelineConfig, CodePipelineEngine};
 use crate::engine::local::{LocalConfig, LocalEngine};
+use crate::engine::{Engine, EngineEvent, Events};
 use crate::forge::github::{Github, GithubSettings};
 use crate::forge::gitlab::{Gitlab, GitlabSettings};
 use crate::forge::local::Local;
 use crate::forge::renewed::Renewed;
 use crate::forge::{CloneFrom, Forge, Forges};
 use crate::logs::{Logs, Masks};
+use crate::notice;
 use crate::queue::Queue;
 use crate::rules_file::RulesFile;
 use crate::sns::{Topics, Web};
@@ -48,26 +50,22 @@ pub async fn open(
     let aws = settings.to_aws.as_ref();
     let rules = RulesFile::open(&settings.rules, aws).await;
     let rules = Arc::new(rules.map_err(|text| anyhow!("the rules cannot be used\n{text}"))?);
-    let data = settings.data.clone();
     let store = store(settings, aws, Arc::clone(&clock)).await?;
-    let logs = Logs::new(data.join("logs"));
+    let logs = Logs::new(settings.data.join("logs"));
     let (forges, renewed) = forges(settings, &rules)?;
-    if settings.engine == EngineChoice::CodePipeline {
-        return Err(anyhow!("the engine codepipeline is not in this version; write engine = \"local\""));
-    }
     let (events, told) = mpsc::channel(EVENTS_WAITING);
-    let engine = LocalEngine::new(
-        LocalConfig {
-            slots: settings.slots.get(),
-            masks: Masks::new(secrets(settings)),
-            ..LocalConfig::new(data, folder_of(&settings.rules))
-        },
-        Arc::new(fetch_from(&forges, settings)),
-        Arc::clone(&clock),
-        logs.clone(),
-        events,
-    );
-    engine.sweep_leftovers().await.context("what the last process left")?;
+    let engine: Arc<dyn Engine> = match settings.engine {
+        EngineChoice::Local => local_engine(settings, &forges, Arc::clone(&clock), logs.clone(), events).await?,
+        EngineChoice::CodePipeline => {
+            let bucket =
+                settings.aws.source_bucket.as_deref().context("the engine codepipeline needs a source bucket")?;
+            let config = CodePipelineConfig::new(&settings.aws.prefix, bucket);
+            // What is told after a start would be told to a frozen process.
+            let events = (!settings.in_lambda).then_some(events);
+            let clients = Clients::new(aws.config().await);
+            CodePipelineEngine::new(config, clients, forges.clone(), Arc::clone(&store), Arc::clone(&clock), events)
+        }
+    };
     let app = App {
         clock,
         store,
@@ -86,10 +84,31 @@ pub async fn open(
                 None => None,
             },
             topics: topics(settings, aws).await?,
+            notifications: match &settings.aws.notification_topic {
+                Some(arn) => Some(notice::Topic::new(aws.config().await, arn.clone())),
+                None => None,
+            },
             vault: settings.vault.clone().map(|vault| (vault, renewed)),
         },
     };
     Ok((app, told))
+}
+
+async fn local_engine(
+    settings: &Settings,
+    forges: &Forges,
+    clock: Arc<dyn Clock>,
+    logs: Logs,
+    events: Events,
+) -> anyhow::Result<Arc<LocalEngine>> {
+    let config = LocalConfig {
+        slots: settings.slots.get(),
+        masks: Masks::new(secrets(settings)),
+        ..LocalConfig::new(settings.data.clone(), folder_of(&settings.rules))
+    };
+    let engine = LocalEngine::new(config, Arc::new(fetch_from(forges, settings)), clock, logs, events);
+    engine.sweep_leftovers().await.context("what the last process left")?;
+    Ok(engine)
 }
 
 async fn store(settings: &Settings, aws: &Aws, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {

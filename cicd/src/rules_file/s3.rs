@@ -2,8 +2,8 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use jiff::SignedDuration;
 use router::rules::Rules;
 
@@ -56,7 +56,7 @@ impl InS3 {
                 Ok(Some((etag, text)))
             }
             Err(error) if error.raw_response().is_some_and(|answer| answer.status().as_u16() == 304) => Ok(None),
-            Err(error) => Err(format!("{}: {}", self.object, DisplayErrorContext(&error))),
+            Err(error) => Err(format!("{}: {}", self.object, words(&error))),
         }
     }
 
@@ -88,5 +88,13 @@ impl InS3 {
             }
         }
         None
+    }
+}
+
+/// Without the request's own number: the same trouble has the same words, and is told once.
+fn words(error: &SdkError<GetObjectError>) -> String {
+    match error.code() {
+        Some(code) => format!("{code}: {}", error.message().unwrap_or_default()),
+        None => DisplayErrorContext(error).to_string(),
     }
 }

@@ -16,6 +16,7 @@
 //! | | `debt#<digest of ref>` | what is owed for it, and what the forge was told | `due`, by when, while it is owed |
 //! | `execution#<execution>` | `run` | leads to the run that the engine calls so | |
 //! | `claim#<repository>` | `<environment>` | the run that holds it | |
+//! | `notices` | `<time>#<id>` | what subscribers are to be told | |
 //! | `heartbeat` | `heartbeat` | written when somebody asks whether it can be | |
 //!
 //! # Order
@@ -53,10 +54,12 @@
 //! | `deliveries`, `runs` | 2, one more for each hundred and with `before` | read 1 + for each *D*/4 or *R*/4 |
 //! | `owed` | 1, with something due 2 | read 1 + for each *S*/4 |
 //! | `settle` | 2, nothing told 1 | write 2 *S* + 1 |
+//! | `notices` | 1 | read 1 + for each its size / 4 |
+//! | `notice_told` | 1 | write 1; and `commit` writes 2 for each |
 //! | `ready` | 1 | write 1 |
 //!
 //! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each claim, release,
-//! execution and debt, two for a decision. So one push may end more than forty runs; a change with more parts is refused.
+//! execution, debt and notice, two for a decision. So one push may end more than forty runs; a change with more parts is refused.
 //!
 //! The partitions `undecided` and `live` and the lists of the index take a thousand writes a second each: some hundreds of
 //! pushes a second, for as long as one likes.
@@ -90,8 +93,8 @@ use self::key::Key;
 use self::table::Table;
 use self::update::Update;
 use super::{
-    Change, Commit, Committed, Delivery, DeliveryRecord, Owed, Remembered, RunFilter, Settled, Store, StoreError,
-    Undecided,
+    Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Remembered, RunFilter, Settled, Store,
+    StoreError, Undecided,
 };
 use crate::clock::Clock;
 
@@ -101,6 +104,7 @@ mod deliveries;
 mod error;
 mod item;
 mod key;
+mod notices;
 mod parts;
 mod patience;
 mod runs;
@@ -215,6 +219,14 @@ impl Store for DynamoStore {
 
     async fn settle(&self, owed: &Owed, told: &[Status], settled: Settled) -> Result<(), StoreError> {
         debts::settle(&self.table, owed, told, &settled, self.expires()).await
+    }
+
+    async fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
+        notices::waiting(&self.table, most).await
+    }
+
+    async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError> {
+        notices::told(&self.table, notice).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -20,8 +20,8 @@ use self::folder::Folder;
 use self::readers::Readers;
 use self::writer::{Writer, whole};
 use super::{
-    Change, Commit, Committed, Delivery, DeliveryRecord, Owed, Remembered, RunFilter, Settled, Store, StoreError,
-    Undecided,
+    Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Remembered, RunFilter, Settled, Store,
+    StoreError, Undecided,
 };
 use crate::clock::Clock;
 
@@ -32,6 +32,7 @@ mod debts;
 mod deliveries;
 mod error;
 mod folder;
+mod notices;
 mod readers;
 mod runs;
 mod schema;
@@ -145,6 +146,15 @@ impl Store for SqliteStore {
         self.writer
             .ask(move |connection| whole(connection, |()| true, |c| debts::settle(c, &owed, &told, &settled)))
             .await
+    }
+
+    async fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
+        self.readers.ask(move |connection| notices::waiting(connection, most)).await
+    }
+
+    async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError> {
+        let notice = notice.clone();
+        self.writer.ask(move |connection| notices::told(connection, &notice)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -13,7 +13,10 @@ use router::status::StatusState;
 use super::samples;
 
 mod dynamodb;
+mod notices;
 mod sqlite;
+
+use notices::*;
 
 /// Where a store keeps what it holds. Opening it again, after the first one was dropped, is what a restart does.
 trait Shelf {
@@ -499,6 +502,8 @@ macro_rules! contract {
             a_paid_debt_is_gone_and_what_was_told_stays
             settling_an_older_count_leaves_the_newer_debt
             a_debt_that_failed_waits_as_long_as_told
+            notices_wait_in_their_order_until_they_are_told
+            notices_hold_with_their_change_or_not_at_all
             it_is_ready_when_it_can_be_written_to
         ]);
     };

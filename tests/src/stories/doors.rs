@@ -9,13 +9,14 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName
 use cicd::aws::Aws;
 use cicd::clock::FakeClock;
 use cicd::config::{AwsSettings, ForgeSettings, Settings, StoreChoice};
+use cicd::control::{self, Answer};
 use cicd::invocation::Invocations;
 use cicd::store::RunFilter;
 use cicd::store::dynamodb::create_table;
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use router::id::{CommitId, ForgeKind};
-use router::run::{Run, RunState};
+use router::run::{Person, Run, RunState};
 use router::secret::Secret;
 use serde_json::{Value, json};
 
@@ -29,6 +30,8 @@ struct Doors {
     invocations: Invocations,
     sqs: aws_sdk_sqs::Client,
     queue: String,
+    /// Where a subscriber hears.
+    heard: String,
 }
 
 impl Doors {
@@ -45,6 +48,12 @@ impl Doors {
         let made =
             sqs.create_queue().queue_name(format!("{name}.fifo")).attributes(QueueAttributeName::FifoQueue, "true");
         let queue = made.send().await.unwrap().queue_url.unwrap();
+        let heard = sqs.create_queue().queue_name(format!("{name}-heard")).send().await.unwrap().queue_url.unwrap();
+        let sns = aws_sdk_sns::Client::new(&aws::config());
+        let topic = sns.create_topic().name(&name).send().await.unwrap().topic_arn.unwrap();
+        let account = "arn:aws:sqs:eu-central-1:123456789012";
+        let subscribed = sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint(format!("{account}:{name}-heard"));
+        subscribed.send().await.unwrap();
         let clock = FakeClock::at(Timestamp::from_second(START).unwrap());
         let world = World::by(Arc::new(clock.clone())).await;
         let text = RULES.replace("DEPLOY}", &format!("{}}}", world.folder("environments").display()));
@@ -62,6 +71,7 @@ impl Doors {
             aws: AwsSettings {
                 table: Some(name),
                 queue_url: Some(elsewhere.unwrap_or(&queue).parse().unwrap()),
+                notification_topic: Some(topic.parse().unwrap()),
                 ..AwsSettings::default()
             },
             to_aws: Arc::new(Aws::with(aws::config())),
@@ -69,7 +79,7 @@ impl Doors {
             ..Settings::with_forges(vec![github])
         };
         let invocations = Invocations::open(&settings, Arc::new(clock)).await.unwrap();
-        Self { world, invocations, sqs, queue }
+        Self { world, invocations, sqs, queue, heard }
     }
 
     fn shop(&self) -> Repo {
@@ -90,6 +100,24 @@ impl Doors {
         let asked = self.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let asked = asked.message_system_attribute_names(MessageSystemAttributeName::All);
         asked.send().await.unwrap().messages.unwrap_or_default()
+    }
+
+    /// What subscribers have heard since the last time.
+    async fn heard(&self) -> Vec<Value> {
+        let mut heard = Vec::new();
+        loop {
+            let asked = self.sqs.receive_message().queue_url(&self.heard).max_number_of_messages(10);
+            let messages = asked.send().await.unwrap().messages.unwrap_or_default();
+            if messages.is_empty() {
+                return heard;
+            }
+            for message in messages {
+                let told: Value = serde_json::from_str(body(&message)).unwrap();
+                heard.push(serde_json::from_str(told["Message"].as_str().unwrap()).unwrap());
+                let read = self.sqs.delete_message().queue_url(&self.heard);
+                read.receipt_handle(message.receipt_handle.unwrap()).send().await.unwrap();
+            }
+        }
     }
 
     /// The queue brings messages: name, group and body. Gives the names of those that must come again.
@@ -240,4 +268,58 @@ async fn a_message_that_can_never_be_read_is_dropped_and_is_not_told_again() {
     }]});
     let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context());
     assert!(lambda::callback::handle(&doors.invocations, event).await.is_ok());
+}
+
+#[tokio::test]
+async fn subscribers_hear_of_decisions_and_gates() {
+    let doors = Doors::open().await;
+    let shop = doors.shop();
+    let pushed = shop.push("main", |work| work.write("src/a.rs", "1\n"));
+    assert_eq!(doors.webhook(&pushed.delivery).await, 202);
+    doors.ends(&pushed, RunState::Waiting).await;
+    let heard = doors.heard().await;
+    let told: Vec<_> = heard.iter().map(|notice| (notice["is"].as_str().unwrap(), &notice["commit"])).collect();
+    assert_eq!(told[0], ("decision", &json!(pushed.commit.as_str())), "{heard:?}");
+    assert_eq!(heard[0]["verdict"], "start");
+    let gates: Vec<_> = heard.iter().skip(1).map(|gate| format!("{} {}", gate["environment"], gate["state"])).collect();
+    for gate in ["\"stage\" \"waits\"", "\"stage\" \"open\""] {
+        assert!(gates.iter().any(|told| told == gate), "{gates:?}");
+    }
+    assert!(doors.heard().await.is_empty(), "each is told once");
+}
+
+#[tokio::test]
+async fn what_a_person_decides_is_carried_on_before_the_request_is_answered() {
+    let doors = Doors::open().await;
+    let shop = doors.shop();
+    let pushed = shop.push("main", |work| work.write("src/a.rs", "1\n").by("kim"));
+    assert_eq!(doors.webhook(&pushed.delivery).await, 202);
+    let at_prod = |run: &Run| run.waiting_at().is_some_and(|(place, _)| place.name.as_str() == "prod");
+    for _ in 0..600 {
+        doors.sweep().await;
+        if doors.runs(&pushed.commit).await.iter().any(at_prod) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let run = doors.runs(&pushed.commit).await.remove(0);
+    let (lee, prod) = (Person::new("lee").unwrap(), "prod".parse().unwrap());
+    control::decide_gate(&doors.invocations.app, &run.id, &prod, Answer::Approve, lee, "go").await.unwrap();
+    doors.invocations.settle(tokio::time::Instant::now() + Duration::from_secs(60)).await;
+    let run = doors.runs(&pushed.commit).await.remove(0);
+    assert!(run.waiting_at().is_none(), "the gate is open: {}", run.because);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_not_there_delays_notices_and_nothing_else() {
+    let doors = Doors::open().await;
+    let sns = aws_sdk_sns::Client::new(&aws::config());
+    let name = doors.heard.rsplit('/').next().unwrap().trim_end_matches("-heard");
+    sns.delete_topic().topic_arn(format!("arn:aws:sns:eu-central-1:123456789012:{name}")).send().await.unwrap();
+    let shop = doors.shop();
+    let pushed = shop.push("feature/a", |work| work.write("src/a.rs", "1\n"));
+    assert_eq!(doors.webhook(&pushed.delivery).await, 202);
+    doors.ends(&pushed, RunState::Succeeded).await;
+    assert!(doors.shown(&pushed).iter().all(|shown| shown.ends_with("success")), "{:?}", doors.shown(&pushed));
+    assert_eq!(doors.invocations.app.store.notices(9).await.unwrap().len(), 1, "it waits for the topic");
 }

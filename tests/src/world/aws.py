@@ -1,4 +1,5 @@
-"""moto's server as the tests want it: its port said on the first line, and gone when its starter is.
+"""moto's server as the tests want it: its port said on the first line, and gone when its starter is. With a certificate and
+its key it speaks TLS.
 
 Requests are answered one at a time: moto looks at a condition and then writes, and two threads in between would both
 find it met, which the service that it stands in for never lets happen.
@@ -32,7 +33,8 @@ def end_with_the_starter():
     os._exit(0)
 
 
-server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Quiet)
+tls = tuple(sys.argv[1:3]) or None
+server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Quiet, ssl_context=tls)
 threading.Thread(target=end_with_the_starter, daemon=True).start()
 print(server.server_port, flush=True)
 server.serve_forever()

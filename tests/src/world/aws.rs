@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{Client, Config};
 
 /// Started by the first test that asks for it. It ends when this process does, in whatever way that ends: the server reads
 /// a pipe that only this process holds.
-static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(Server::start);
+static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| Server::start(&[]));
 
 struct Server {
     port: u16,
@@ -21,10 +21,11 @@ struct Server {
 
 impl Server {
     #[expect(clippy::disallowed_methods, reason = "the world outside the service starts its own AWS")]
-    fn start() -> Result<Self, String> {
+    fn start(tls: &[&Path]) -> Result<Self, String> {
         let python = python();
         let mut process = Command::new(&python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/world/aws.py"))
+            .args(tls)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A Ctrl-C is for the tests; the server follows them.
@@ -60,6 +61,30 @@ pub fn endpoint() -> String {
         Ok(server) => format!("http://127.0.0.1:{}", server.port),
         Err(why) => panic!("{why}"),
     }
+}
+
+/// Another stand-in, behind TLS: where it listens, and a file of certificates with its own among the machine's.
+///
+/// # Panics
+/// When it cannot be started, or there is no `openssl` to make it a certificate.
+#[expect(clippy::disallowed_methods, reason = "the world outside the service makes its own certificates")]
+pub fn secure(folder: &Path) -> (String, PathBuf) {
+    static SECURE: LazyLock<std::sync::Mutex<Vec<Server>>> = LazyLock::new(std::sync::Mutex::default);
+    let (certificate, key, all) = (folder.join("own.pem"), folder.join("own.key"), folder.join("all.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .args([key.as_os_str(), "-out".as_ref(), certificate.as_os_str()])
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.is_ok_and(|status| status.success()), "openssl makes no certificate");
+    let roots = std::fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap_or_default();
+    let own = std::fs::read(&certificate).expect("openssl wrote a certificate");
+    std::fs::write(&all, [roots, own].concat()).expect("a file can be written");
+    let server = Server::start(&[&certificate, &key]).unwrap_or_else(|why| panic!("{why}"));
+    let endpoint = format!("https://127.0.0.1:{}", server.port);
+    SECURE.lock().expect("nobody panicked").push(server);
+    (endpoint, all)
 }
 
 /// What every client of the stand-in is made of.

@@ -74,6 +74,11 @@ impl Key {
         Self::new(format!("claim#{}", repository(&claim.repository)), claim.environment.as_str())
     }
 
+    /// What subscribers are to be told, by its time.
+    pub(super) fn notice(partition: &str, at: &str, id: &str) -> Self {
+        Self::new(partition, format!("{at}#{id}"))
+    }
+
     /// Written when somebody asks whether the table can be written to.
     pub(super) fn heartbeat() -> Self {
         Self::new("heartbeat", "heartbeat")

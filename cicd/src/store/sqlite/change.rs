@@ -5,7 +5,7 @@ use router::id::RunId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::repository;
-use super::{debts, deliveries, runs};
+use super::{debts, deliveries, notices, runs};
 use crate::store::{Change, Claim, Committed, StoreError};
 
 /// Writes a change. The caller takes it all back when the answer is not [`Committed::Yes`].
@@ -28,6 +28,9 @@ pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -
     }
     for commit in &change.owed {
         debts::owe(connection, commit, now)?;
+    }
+    for notice in &change.notices {
+        notices::keep(connection, notice)?;
     }
     deliveries::decide(connection, &change.decided)?;
     Ok(Committed::Yes)

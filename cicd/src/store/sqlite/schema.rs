@@ -5,8 +5,11 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// Every version's step. A released file never changes; a new version is a new file at the end.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_executions.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_executions.sql"),
+    include_str!("migrations/0003_notices.sql"),
+];
 
 /// Brings the tables to this binary's version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::notice::decision_id;
 use crate::store::{Change, Commit, Decided};
 
 /// Decisions that start nothing in one piece. Each has up to three parts of the hundred, and up to 128 KiB and its headers
@@ -20,9 +21,12 @@ pub(super) fn of(mut change: Change) -> Vec<Change> {
     if change.decided.iter().filter(|decided| decided.runs.is_empty()).count() <= TOGETHER {
         return vec![change];
     }
-    let (quiet, starting): (Vec<_>, Vec<_>) = change.decided.into_iter().partition(|decided| decided.runs.is_empty());
-    let mut pieces: Vec<Change> = quiet.chunks(TOGETHER).map(|some| with_debts(some, &change.owed)).collect();
+    let decided = std::mem::take(&mut change.decided);
+    let (quiet, starting): (Vec<_>, Vec<_>) = decided.into_iter().partition(|decided| decided.runs.is_empty());
+    let mut pieces: Vec<Change> = quiet.chunks(TOGETHER).map(|some| with_debts(some, &change)).collect();
+    let told: HashSet<String> = quiet.iter().map(id_of_notice).collect();
     let mut first = Change { decided: starting, ..change };
+    first.notices.retain(|notice| !told.contains(&notice.id));
     if !does_more_than_owe(&first) {
         let owed_later: HashSet<Commit> = quiet.iter().filter_map(about).collect();
         first.owed.retain(|commit| !owed_later.contains(commit));
@@ -39,10 +43,16 @@ pub(super) fn about(decided: &Decided) -> Option<Commit> {
     Some(Commit { repository: push.repository.clone(), git_ref: push.git_ref.clone(), commit: push.commit.clone() })
 }
 
-fn with_debts(decided: &[Decided], owed: &[Commit]) -> Change {
+fn id_of_notice(decided: &Decided) -> String {
+    decision_id(&decided.forge, &decided.delivered.id)
+}
+
+fn with_debts(decided: &[Decided], of: &Change) -> Change {
     let commits: HashSet<Commit> = decided.iter().filter_map(about).collect();
-    let owed = owed.iter().filter(|commit| commits.contains(commit)).cloned().collect();
-    Change { decided: decided.to_vec(), owed, ..Change::default() }
+    let ids: HashSet<String> = decided.iter().map(id_of_notice).collect();
+    let owed = of.owed.iter().filter(|commit| commits.contains(commit)).cloned().collect();
+    let notices = of.notices.iter().filter(|notice| ids.contains(&notice.id)).cloned().collect();
+    Change { decided: decided.to_vec(), owed, notices, ..Change::default() }
 }
 
 fn does_more_than_owe(change: &Change) -> bool {
@@ -50,5 +60,6 @@ fn does_more_than_owe(change: &Change) -> bool {
         && change.runs.is_empty()
         && change.claims.is_empty()
         && change.releases.is_empty()
-        && change.executions.is_empty())
+        && change.executions.is_empty()
+        && change.notices.is_empty())
 }

@@ -13,7 +13,7 @@ use super::super::parts::Parts;
 use super::super::schema::EXPIRES;
 use super::super::table::{Table, Write};
 use super::super::update::Update;
-use super::super::{debts, deliveries, runs};
+use super::super::{debts, deliveries, notices, runs};
 use super::pieces::about;
 use crate::store::{Change, Claim, Commit, Decided, StoreError};
 
@@ -74,6 +74,12 @@ impl Plan {
                 owed.push(commit);
                 let update = debts::owe(commit, read.get(&Key::debt(commit)), times.now, times.expires)?;
                 plan.add(Meaning::AsRead, update.part(&table.name));
+            }
+        }
+        for (place, notice) in change.notices.iter().enumerate() {
+            // An item stands in a transaction only once.
+            if !change.notices[..place].contains(notice) {
+                plan.add(Meaning::AsRead, put_over(&table.name, notices::item(notice)));
             }
         }
         for decided in &change.decided {
