@@ -55,6 +55,9 @@ pub struct App {
     pub on_aws: OnAws,
 }
 
+/// The forges whose tokens may be exchanged.
+pub type Renewable = BTreeMap<ForgeName, Arc<Renewed>>;
+
 /// What is only there when it is configured on AWS.
 #[derive(Default)]
 pub struct OnAws {
@@ -65,7 +68,7 @@ pub struct OnAws {
     /// The topics whose messages are taken over HTTPS.
     pub topics: Option<Topics>,
     /// Secrets that may be exchanged while they are in use, and the forges whose tokens are among them.
-    pub vault: Option<(Arc<Vault>, BTreeMap<ForgeName, Arc<Renewed>>)>,
+    pub vault: Option<(Arc<Vault>, Renewable)>,
 }
 
 impl App {

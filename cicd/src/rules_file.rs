@@ -57,7 +57,7 @@ struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Version {
     File(Option<Stamp>),
-    /// An ETag.
+    /// An entity tag.
     S3(String),
 }
 

@@ -13,7 +13,7 @@ use router::verify::Guard;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use super::{App, Door, OnAws, Wake};
+use super::{App, Door, OnAws, Renewable, Wake};
 use crate::access::Access;
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -155,7 +155,7 @@ async fn topics(settings: &Settings, aws: &Aws) -> anyhow::Result<Option<Topics>
 }
 
 /// Puts exchanged secrets in force. Either all of them can be used, or none is.
-pub(super) fn renew(app: &App, settings: &Settings, renewed: &BTreeMap<ForgeName, Arc<Renewed>>) -> anyhow::Result<()> {
+pub(super) fn renew(app: &App, settings: &Settings, renewed: &Renewable) -> anyhow::Result<()> {
     let fresh = doors(settings)?;
     let of = |forge: &ForgeSettings| Ok(remote(forge)?.map(|opened| (forge.name.clone(), opened)));
     let opened: Vec<_> =
@@ -193,7 +193,7 @@ fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<ForgeName, Door>> {
 }
 
 /// The forges that can be told something: those with a token, and this machine; and which of them can get another token.
-fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<(Forges, BTreeMap<ForgeName, Arc<Renewed>>)> {
+fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<(Forges, Renewable)> {
     let (mut forges, mut renewed) = (Forges::new(), BTreeMap::new());
     for forge in &settings.forges {
         if forge.kind == ForgeKind::Local {

@@ -45,7 +45,7 @@ impl InS3 {
         }
     }
 
-    /// Its ETag and its text, when it is not of this ETag.
+    /// Its entity tag and its text, when the tag is not this one.
     pub(super) async fn get(&self, not: Option<&str>) -> Result<Option<(String, Result<String, String>)>, String> {
         let asked = self.client.get_object().bucket(&self.object.bucket).key(&self.object.key);
         let answer = asked.set_if_none_match(not.map(str::to_owned)).send().await;

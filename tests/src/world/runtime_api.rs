@@ -53,7 +53,6 @@ impl Function {
     ///
     /// # Panics
     /// When it cannot be started.
-    #[expect(clippy::disallowed_methods, reason = "the world outside the service starts the real binary")]
     pub async fn start(binary: &Path, door: &str, vars: &BTreeMap<String, String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it listens").to_string();
