@@ -28,6 +28,7 @@ mod delivery;
 mod forge;
 mod git;
 pub mod runtime_api;
+pub mod ministack;
 
 mod moved;
 mod payload;
