@@ -27,8 +27,8 @@ pub mod aws;
 mod delivery;
 mod forge;
 mod git;
-pub mod runtime_api;
 pub mod ministack;
+pub mod runtime_api;
 
 mod moved;
 mod payload;
