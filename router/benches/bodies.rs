@@ -1,4 +1,4 @@
-//! Reading a push of GitHub, beside what serde_json alone needs for the same fields.
+//! Reading a push of GitHub, beside what `serde_json` alone needs for the same fields.
 
 use std::hint::black_box;
 
@@ -43,7 +43,7 @@ fn body(commits: usize, files: usize) -> Vec<u8> {
 
 const SIZES: [(usize, usize); 2] = [(2, 3), (1_000, 10)];
 
-/// The fields that a decision needs, owned, as serde_json gives them.
+/// The fields that a decision needs, owned, as `serde_json` gives them.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "only reading them counts")]
 struct Fields {

@@ -1,13 +1,11 @@
 //! How fast a push is read and decided: `cargo bench -p router`. Nothing here is part of a test; CI only compiles it.
 
-#![expect(missing_docs, reason = "the benchmark macros write undocumented items")]
-
 use std::hint::black_box;
 
 use divan::Bencher;
-use router::event::{ChangedFiles, Event, Push};
-use router::id::{CommitId, ForgeKind, GitRef, RepoPath, Repository};
-use router::rules::Rules;
+use router::event::{ChangedFiles, Delivered, Event, Push};
+use router::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository};
+use router::rules::{Comparison, Rules};
 
 mod bodies;
 
@@ -85,4 +83,26 @@ fn compile(bencher: Bencher<'_, '_>, routes: usize) {
 fn prove(bencher: Bencher<'_, '_>, routes: usize) {
     let rules = Rules::parse(&file(routes)).unwrap_or_else(|problems| panic!("{problems:?}"));
     bencher.bench(|| black_box(&rules).prove().is_ok());
+}
+
+/// A hundred thousand deliveries as the store keeps them, read and decided by two files.
+#[divan::bench(args = [100_000], sample_count = 3)]
+fn plan(bencher: Bencher<'_, '_>, deliveries: usize) {
+    let rules = |text: String| Rules::parse(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (old, new) = (rules(file(100)), rules(file(101)));
+    let kept: Vec<String> = (0..deliveries)
+        .map(|n| {
+            let id = DeliveryId::new(format!("d-{n}")).expect("an id");
+            let delivered = Delivered { id, event: push(1 + n % 100, 10) };
+            serde_json::to_string(&delivered).expect("a delivery is JSON")
+        })
+        .collect();
+    bencher.bench(|| {
+        let mut compared = Comparison::default();
+        for text in &kept {
+            let delivered: Delivered = serde_json::from_str(text).expect("it was written so");
+            compared.add(&old, &new, &delivered);
+        }
+        compared
+    });
 }

@@ -20,10 +20,12 @@ mod explain;
 mod index;
 mod parse;
 mod pattern;
+mod plan;
 mod prove;
 
 pub use check::TestOutcome;
 pub use explain::{Changed, Receipt, ReceiptRequest, ReceiptRun, ReceiptShadow, Unknown};
+pub use plan::{Comparison, Example, Group};
 pub use prove::{Answer, CLAIMS, Claim, Finding, FindingKind, Proof, TooTangled, Witness};
 
 /// A rule file that has passed every check.

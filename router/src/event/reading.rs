@@ -87,14 +87,11 @@ pub(super) fn branch(name: String) -> Result<String, Invalid> {
     GitRef::new(&format!("refs/heads/{name}")).map(|_| name)
 }
 
-/// Gathers the changed files of all commits, up to [`FILES`].
+/// Gathers the changed files of all commits, up to [`FILES`]. All at once: a set is built faster from a sorted list.
 pub(super) fn files(paths: impl IntoIterator<Item = String>) -> ChangedFiles {
-    let mut all = BTreeSet::new();
-    for path in paths {
-        all.insert(path);
-        if all.len() > FILES {
-            return ChangedFiles::Unknown(format!("more than {FILES} files changed"));
-        }
+    let all: BTreeSet<String> = paths.into_iter().collect();
+    if all.len() > FILES {
+        return ChangedFiles::Unknown(format!("more than {FILES} files changed"));
     }
     ChangedFiles::Known(all)
 }

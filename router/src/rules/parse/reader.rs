@@ -4,8 +4,12 @@ use std::str::FromStr;
 
 use crate::id::Invalid;
 use crate::problem::{Place, Problem, nearest};
+use crate::rules::pattern::automaton::AUTOMATON_BYTES_MAX;
 use crate::rules::pattern::{Dialect, Pattern, Patterns};
 use crate::yaml::{Node, Value};
+
+/// What all globs of a file may take together. One that is too large counts as the largest there can be.
+const GLOB_BYTES_MAX: usize = 512 << 20;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +80,8 @@ impl<'a> Fields<'a> {
 #[derive(Default)]
 pub(in crate::rules) struct Reader {
     pub(in crate::rules) problems: Vec<Problem>,
+    /// What the globs so far have cost to compile.
+    glob_bytes: usize,
 }
 
 impl Reader {
@@ -245,9 +251,21 @@ impl Reader {
                 }
                 None => (text, &mut patterns.yes),
             };
-            match Pattern::new(text, dialect) {
+            if self.glob_bytes > GLOB_BYTES_MAX {
+                continue;
+            }
+            let pattern = Pattern::new(text, dialect);
+            self.glob_bytes += pattern.as_ref().map_or(AUTOMATON_BYTES_MAX, Pattern::bytes);
+            match pattern {
                 Ok(pattern) => side.push(pattern),
                 Err(why) => self.tell(item.place, why),
+            }
+            if self.glob_bytes > GLOB_BYTES_MAX {
+                let message = format!(
+                    "the globs up to here take more than {} MiB; those after it are not read",
+                    GLOB_BYTES_MAX >> 20
+                );
+                self.advise(item.place, message, "write fewer or simpler globs");
             }
         }
         if patterns.yes.is_empty() && self.problems.len() == before {

@@ -22,6 +22,9 @@ const AUTOMATON_BYTES: (usize, usize) = (4 << 20, 1 << 10);
 /// The most atoms of a language.
 const ATOMS_MAX: usize = 100_000;
 
+/// A regular expression that nothing matches.
+pub(super) const NOTHING: &str = r"[^\x00-\x{10FFFF}]";
+
 /// All names of one kind.
 #[derive(Debug, Clone)]
 pub(super) struct Language {
@@ -123,13 +126,16 @@ fn alphabet(table: &dense::DFA<Vec<u32>>) -> Vec<u8> {
     plain.chain(0..=255).filter(|byte| !std::mem::replace(&mut seen[usize::from(classes.get(*byte))], true)).collect()
 }
 
-/// Branches and tags by git's rules: what [`crate::id::GitRef`] takes.
+/// Branches and tags by git's rules: what [`crate::id::GitRef`] takes. What can be said by what there is, is: what there
+/// is not is one more thing to remember at every step.
 pub(super) fn refs() -> Language {
+    let x = r"[^\x00-\x20\x7f~^:?*\[\\/.@{]";
+    let piece = format!(r"(?:(?:{x}|\{{|@+{x})+@*|@+)");
+    let part = format!(r"{piece}(?:\.{piece})*\.?");
     Language {
         what: "branches and tags",
-        is: "^.+$".to_owned(),
-        is_not: r"(?-u)^(?:.*[\x00-\x20\x7f~^:?*\[\\].*|.*\.\..*|.*@\{.*|@|.*\.|(?:.*/)?\..*|(?:.*/)?[^/]*\.lock(?:/.*)?|/.*|.*/|.*//.*)$"
-            .to_owned(),
+        is: format!("^{part}(?:/{part})*$"),
+        is_not: r"(?-u)^(?:@|.*\.|(?:.*/)?[^/]*\.lock(?:/.*)?)$".to_owned(),
         characters_max: 1000,
     }
 }
@@ -144,19 +150,20 @@ pub(super) fn repositories() -> Language {
     }
 }
 
-/// Files as git can hold them.
+/// Files as git can hold them: no part is `.`, `..` or `.git`.
 pub(super) fn files() -> Language {
+    let part = r"(?:[^./\x00][^/\x00]*|\.(?:[^.gG/\x00][^/\x00]*|\.[^/\x00]+|[gG](?:[^iI/\x00][^/\x00]*|[iI](?:[^tT/\x00][^/\x00]*|[tT][^/\x00]+)?)?))";
     Language {
         what: "changed files",
-        is: "^.+$".to_owned(),
-        is_not: r"(?-u)^(?:.*\x00.*|/.*|.*/|.*//.*|(?:.*/)?(?:\.|\.\.|\.[gG][iI][tT])(?:/.*)?)$".to_owned(),
+        is: format!("^{part}(?:/{part})*$"),
+        is_not: NOTHING.to_owned(),
         characters_max: 4096,
     }
 }
 
 /// Any text of at most so many characters: actors and messages.
 pub(super) fn text(what: &'static str, characters_max: usize) -> Language {
-    Language { what, is: "^.*$".to_owned(), is_not: r"[^\x00-\x{10FFFF}]".to_owned(), characters_max }
+    Language { what, is: "^.*$".to_owned(), is_not: NOTHING.to_owned(), characters_max }
 }
 
 #[cfg(test)]
@@ -179,8 +186,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
         #[test]
-        fn the_languages_are_those_of_the_checked_names(name in "[ab@{.lock/~ -]{1,7}|[a-c./]{1,5}(\\.lock)?") {
+        fn the_languages_are_those_of_the_checked_names(file in "[.gGitx/]{1,6}", name in "[ab@{.lock/~ -]{1,7}|[a@{./]{1,6}|[a-c./]{1,5}(\\.lock)?") {
             prop_assert_eq!(holds(&refs(), &name), GitRef::new(&format!("refs/heads/{name}")).is_ok());
+            let is_file = file.split('/').all(|part| !["", ".", ".."].contains(&part) && !part.eq_ignore_ascii_case(".git"));
+            prop_assert_eq!(holds(&files(), &file), is_file);
             prop_assert_eq!(holds(&repositories(), &name), RepoPath::new(name.as_str()).is_ok());
         }
 

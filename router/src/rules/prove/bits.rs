@@ -30,10 +30,6 @@ impl Bits {
         self.0[at / 64] >> (at % 64) & 1 == 1
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
-    }
-
     pub(super) fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
     }
@@ -60,7 +56,7 @@ impl Bits {
     #[must_use]
     pub(super) fn complement(&self, len: usize) -> Self {
         let mut words: Vec<u64> = self.0.iter().map(|word| !word).collect();
-        if let Some(last) = words.last_mut().filter(|_| len % 64 != 0) {
+        if let Some(last) = words.last_mut().filter(|_| !len.is_multiple_of(64)) {
             *last &= (1 << (len % 64)) - 1;
         }
         Self(words)

@@ -1,6 +1,6 @@
 //! A world so small that every push of it can be tried, and files about it.
 
-use super::super::atoms::Language;
+use super::super::atoms::{Language, NOTHING};
 use super::super::space::Languages;
 use crate::event::{ChangedFiles, Push};
 use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
@@ -15,7 +15,7 @@ pub(super) fn languages() -> Languages {
     let of = |what, words: &[&str]| Language {
         what,
         is: format!("^(?:{})$", words.join("|")),
-        is_not: r"[^\x00-\x{10FFFF}]".to_owned(),
+        is_not: NOTHING.to_owned(),
         characters_max: 99,
     };
     Languages {
