@@ -33,10 +33,13 @@ mod deliveries;
 mod error;
 mod folder;
 mod notices;
+mod history;
 mod readers;
 mod runs;
 mod schema;
 mod writer;
+
+pub use history::history;
 
 /// How long a connection waits for a lock that another program holds (a backup, a curious person).
 const BUSY: Duration = Duration::from_secs(5);

@@ -33,11 +33,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     repo: Option<String>,
     /// The branch that is pushed.
-    #[arg(long, value_name = "BRANCH", conflicts_with_all = ["tag", "delivery"], required_unless_present_any = ["tag", "delivery"])]
+    #[arg(long, value_name = "BRANCH", conflicts_with_all = ["tag", "delivery"], required_unless_present_any = ["tag", "target", "delivery"])]
     branch: Option<String>,
     /// The tag that is pushed.
     #[arg(long, value_name = "TAG", conflicts_with = "delivery")]
     tag: Option<String>,
+    /// The branch that a change request asks to change; what it is described by else is the same as of a push.
+    #[arg(long, value_name = "BRANCH", conflicts_with_all = ["branch", "tag", "delivery", "created", "forced"])]
+    target: Option<String>,
+    /// The branch that it comes from.
+    #[arg(long, value_name = "BRANCH", requires = "target")]
+    source: Option<String>,
+    /// It comes from another repository.
+    #[arg(long, requires = "target")]
+    fork: bool,
     /// A file that the push changes, once for each; `unknown`, or left out: nobody knows; empty: none.
     #[arg(long, value_name = "PATH")]
     changed: Vec<String>,
@@ -121,10 +130,14 @@ fn described(args: &Args, rules: &Rules) -> anyhow::Result<Push> {
             .context("the rule file names repositories by globs only: say which one with --repo")?,
     };
     let (forge, kind) = forge(args, rules, Some(repo))?;
-    let full = match (&args.branch, &args.tag) {
-        (Some(branch), _) => format!("refs/heads/{branch}"),
-        (None, Some(tag)) => format!("refs/tags/{tag}"),
-        (None, None) => bail!("say what is pushed with --branch or --tag"),
+    let full = match (&args.branch, &args.tag, &args.target) {
+        (Some(branch), ..) => format!("refs/heads/{branch}"),
+        (None, Some(tag), _) => format!("refs/tags/{tag}"),
+        (None, None, Some(target)) => {
+            let from = if args.fork { "::" } else { ":" };
+            format!("refs/requests/1/{target}{from}{}", args.source.as_deref().unwrap_or("change"))
+        }
+        (None, None, None) => bail!("say what is pushed with --branch or --tag, or --target for a change request"),
     };
     Ok(Push {
         repository: Repository { forge, kind, path: RepoPath::new(repo)? },

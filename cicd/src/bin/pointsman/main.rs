@@ -13,7 +13,9 @@ mod explain;
 mod format;
 mod hook;
 mod logs;
+mod plan;
 mod problems;
+mod prove;
 mod runs;
 mod serve;
 mod signals;
@@ -59,6 +61,10 @@ enum Command {
     Explain(explain::Args),
     /// Print the pipelines as AWS is to have them, for infra/.
     Synth(synth::Args),
+    /// Say what can and cannot happen, over every push there can be.
+    Prove(prove::Args),
+    /// Say which decisions another rule file would change.
+    Plan(plan::Args),
     /// List the runs of a service, or show one with its statuses.
     Runs(runs::Args),
     /// Print the log of a run's stages and deploys.
@@ -90,6 +96,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, rules.as_deref(), format),
         Command::Explain(args) => explain::run(&args, rules.as_deref(), format),
         Command::Synth(args) => synth::run(&args, rules.as_deref(), format),
+        Command::Prove(args) => prove::run(&args, rules.as_deref(), format),
+        Command::Plan(args) => plan::run(&args, format),
         Command::Runs(args) => runs::run(&args, format),
         Command::Logs(args) => logs::run(&args),
         Command::Approve(args) => decide::gate(&args, "approve", format),

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
 
+/// The database's name.
+pub(super) const DATABASE: &str = "pointsman.sqlite";
+
 /// A folder that is ours as long as this value lives. The lock goes when the process does, however it ends.
 pub(super) struct Folder {
     path: PathBuf,
@@ -40,6 +43,6 @@ impl Folder {
 
     /// The database's file.
     pub(super) fn database(&self) -> PathBuf {
-        self.path.join("pointsman.sqlite")
+        self.path.join(DATABASE)
     }
 }
