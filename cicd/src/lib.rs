@@ -19,10 +19,10 @@
 //! | [`engine`] | runs pipelines |
 //! | [`forge`] | tells a forge, and asks it |
 //! | [`store`] | deliveries, runs and owed statuses, durable |
-//! | [`rules_file`] | the rules in force |
 //! | [`synth`] | the pipelines as AWS is to have them, for `infra/` |
 //! | [`wire`] | the AWS protocol in front of the embedded engine |
 //! | [`aws`] | the way to AWS, and the names of things there |
+//! | [`rules_file`], [`hits`] | the rules in force, and how often each was taken |
 //! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
 
 pub mod access;
@@ -38,6 +38,7 @@ pub mod dispatch;
 pub mod engine;
 pub mod forge;
 pub mod git;
+pub mod hits;
 pub mod http;
 pub mod invocation;
 pub mod logs;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use router::problem::Problem;
-use router::rules::Rules;
+use router::rules::{Proof, Rules, TooTangled};
 use tokio::sync::Mutex;
 
 use crate::aws::Aws;
@@ -28,7 +28,11 @@ pub struct RulesFile {
     current: ArcSwap<Rules>,
     problem: ArcSwapOption<RulesProblem>,
     seen: Mutex<Seen>,
+    proved: Mutex<Option<Proved>>,
 }
+
+/// The hash of the rules that were proved, and what came of it.
+type Proved = (String, Arc<Result<Proof, TooTangled>>);
 
 /// Why the file as it is now is not in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,12 +108,27 @@ impl RulesFile {
             current: ArcSwap::from_pointee(rules),
             problem: ArcSwapOption::from(bad.clone()),
             seen: Mutex::new(Seen { version, problem: bad, looked_at: Timestamp::MIN }),
+            proved: Mutex::new(None),
         })
     }
 
     /// The rules in force.
     pub fn current(&self) -> Arc<Rules> {
         self.current.load_full()
+    }
+
+    /// What is proved of the rules in force. It may take seconds the first time, and is kept.
+    pub async fn proof(&self) -> Arc<Result<Proof, TooTangled>> {
+        let rules = self.current();
+        let mut proved = self.proved.lock().await;
+        if let Some((_, proof)) = proved.as_ref().filter(|(hash, _)| hash == rules.hash()) {
+            return Arc::clone(proof);
+        }
+        let hash = rules.hash().to_owned();
+        let proof = tokio::task::spawn_blocking(move || rules.prove()).await.expect("proving does not panic");
+        let proof = Arc::new(proof);
+        *proved = Some((hash, Arc::clone(&proof)));
+        proof
     }
 
     /// Why a newer file is not in force.

@@ -19,6 +19,7 @@ pub(super) mod gate;
 pub(super) mod home;
 pub(super) mod log;
 pub(super) mod parts;
+pub(super) mod playground;
 pub(super) mod rules;
 pub(super) mod run;
 pub(super) mod runs;

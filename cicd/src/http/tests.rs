@@ -6,5 +6,6 @@ mod doors;
 mod fixture;
 mod openapi;
 mod pages;
+mod rules;
 mod shapes;
 mod webhooks;
