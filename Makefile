@@ -78,3 +78,16 @@ browser:
 
 fmt:
 	cargo fmt --all
+
+# What is proved of rule files against every push tried, for a hundred thousand files.
+.PHONY: prove-long fuzz
+prove-long:
+	POINTSMAN_PROVE_FILES=$${FILES:-100000} cargo test --release -p router --lib what_is_proved
+
+# One fuzz target for so many seconds; see tests/fuzz/README.md.
+fuzz:
+	cd tests/fuzz && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=../../target/fuzz \
+	  RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" \
+	  cargo build --release --target $$(rustc -vV | sed -n 's/^host: //p') --bin $(TARGET)
+	mkdir -p target/fuzz/corpus/$(TARGET)
+	target/fuzz/$$(rustc -vV | sed -n 's/^host: //p')/release/$(TARGET) -max_total_time=$${SECONDS:-60} -artifact_prefix=target/fuzz/ target/fuzz/corpus/$(TARGET)
