@@ -101,8 +101,9 @@ pub(super) fn check(action: &ActionDeclaration) -> Result<(), AwsError> {
             return refused(format!("Action {name} has {count} {what} artifacts; its type takes {rule}"));
         }
     }
+    let is_topic = |arn: &str| arn.starts_with("arn:aws") && arn.split(':').nth(2) == Some("sns");
     match action.configuration.get("NotificationArn") {
-        Some(arn) if !arn.contains("#{") && !(arn.starts_with("arn:aws") && arn.split(':').nth(2) == Some("sns")) => {
+        Some(arn) if !(arn.contains("#{") || is_topic(arn)) => {
             refused(format!("Action {name}: the NotificationArn {arn} is no ARN of a topic"))
         }
         _ => primary_source(action),
