@@ -6,6 +6,7 @@
 //! * It takes no event whose source begins with `aws.`: publish what pipelines tell to the callback topic itself.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -55,9 +56,8 @@ impl Ministack {
     ///
     /// # Panics
     /// When it cannot be started.
-    #[expect(clippy::disallowed_methods, reason = "the world outside the service starts its own AWS")]
     pub fn start() -> Self {
-        let mut process = Command::new(python())
+        let mut process = tool(python())
             .arg(house().join("tests/src/world/ministack.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -86,11 +86,7 @@ impl Ministack {
         let variables: BTreeMap<_, _> = variables.iter().copied().collect();
         let script = house().join("tests/src/world/deploy.py");
         let told = output(
-            Command::new(python())
-                .arg(script)
-                .arg(self.endpoint())
-                .arg(&assembly.folder)
-                .arg(json!(variables).to_string()),
+            tool(python()).arg(script).arg(self.endpoint()).arg(&assembly.folder).arg(json!(variables).to_string()),
         );
         let told: Value = serde_json::from_str(&told).expect("the script prints JSON");
         let stacks = told["stacks"].as_object().expect("the script tells of stacks");
@@ -133,7 +129,7 @@ impl Assembly {
         for (name, value) in context {
             all[*name] = json!(value);
         }
-        output(Command::new("node").arg(app).env("CDK_OUTDIR", folder).env("CDK_CONTEXT_JSON", all.to_string()));
+        output(tool("node").arg(app).env("CDK_OUTDIR", folder).env("CDK_CONTEXT_JSON", all.to_string()));
         Self { folder: folder.to_owned() }
     }
 
@@ -182,8 +178,12 @@ fn text(value: &Value) -> String {
     value.as_str().expect("the script tells texts").to_owned()
 }
 
+#[expect(clippy::disallowed_methods, reason = "the world outside the service starts its own AWS")]
+fn tool(program: impl AsRef<OsStr>) -> Command {
+    Command::new(program)
+}
+
 /// What a command prints when it succeeds.
-#[expect(clippy::disallowed_methods, reason = "the tools of the test bed are processes")]
 fn output(command: &mut Command) -> String {
     let done = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
