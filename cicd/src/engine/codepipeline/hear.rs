@@ -7,6 +7,7 @@ use aws_sdk_codepipeline::types::ApprovalStatus;
 use router::id::RunId;
 use router::run::{Run, RunEvent};
 
+use super::gates::Answered;
 use super::heard::{self, Heard, What};
 use super::look::build_of;
 use super::meaning::{news, of_action};
@@ -110,6 +111,15 @@ impl Parts {
         }
     }
 
+    /// An approval that took no answer: it has one already, or is not ready for one.
+    async fn answered_by_others(&self, run: &Run, heard: &Heard, gate: &Action) -> Result<Vec<RunEvent>, EngineError> {
+        let Some(seen) = self.read(&heard.pipeline, &heard.execution).await? else { return Ok(Vec::new()) };
+        if seen.under_way().any(|action| action.kind == Kind::Approval && action.stage == gate.stage) {
+            return Err(EngineError::Unavailable("CodePipeline takes no answer at its gate yet".to_owned()));
+        }
+        self.missed(run, &heard.execution, seen).await
+    }
+
     async fn truth(&self, run: &Run, heard: &Heard) -> Result<Vec<RunEvent>, EngineError> {
         match self.read(&heard.pipeline, &heard.execution).await? {
             Some(seen) => self.missed(run, &heard.execution, seen).await,
@@ -120,8 +130,10 @@ impl Parts {
     async fn action(&self, run: &Run, heard: &Heard, action: &Action) -> Result<Vec<RunEvent>, EngineError> {
         if gates::is_open(run, action) {
             // Our gate was open before the execution came to it, or our answer was lost.
-            self.answer(run, action, ApprovalStatus::Approved).await?;
-            return Ok(Vec::new());
+            return match self.answer(run, action, ApprovalStatus::Approved).await? {
+                Answered::Given => Ok(Vec::new()),
+                Answered::TooLate => self.answered_by_others(run, heard, action).await,
+            };
         }
         let environment = names::environment_of(&action.stage);
         let shut = environment.is_some_and(|environment| gates::is_shut(run, &environment));
