@@ -15,6 +15,7 @@ use router::pipeline::{Buildspec, Compute, Concurrency, Environment, Plan, Plann
 use router::run::{GateState, Outcome, Run, RunEvent, WorkState};
 use tokio::sync::mpsc;
 
+mod codepipeline;
 mod local;
 
 /// Longer than any clause takes.
@@ -31,6 +32,15 @@ trait Harness: Sized + Send {
 
     /// What it tells.
     fn events(&mut self) -> &mut mpsc::Receiver<EngineEvent>;
+
+    /// Makes what the engine must find before it is told a run, and what it may ask about it: a run as it stands now.
+    async fn prepare(&mut self, run: &Run);
+
+    /// What a start has told at once.
+    async fn tell(&self, run: &Run, events: Vec<RunEvent>);
+
+    /// The run as the engine's events have made it.
+    async fn known(&self, run: &Run) -> Run;
 
     /// Adds a commit to the repository: it holds the file `a.txt` with the text `one`.
     async fn commit(&mut self) -> CommitId;
@@ -70,15 +80,16 @@ artifacts: {files: [made]}
 ";
     let second = build("echo \"<$TAG $(cat $CODEBUILD_SRC_DIR_one/made)>\"");
     let run = run(h.commit().await, &[("one", first), ("two", &second)], &["test"]);
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until_gate(&mut h, &run).await;
-    let kinds: Vec<_> = events.iter().map(kind).collect();
     let expected = ["started", "one started", "one succeeded", "two started", "two succeeded", "at test"];
-    assert_eq!(kinds, expected);
-    let RunEvent::StageEnded { artifact: Some(artifact), exports, .. } = &events[2] else { panic!("{:?}", events[2]) };
+    assert_eq!(kinds(&events), expected);
+    let ended = events.iter().find(|event| kind(event) == "one succeeded");
+    let Some(RunEvent::StageEnded { artifact: Some(artifact), exports, .. }) = ended else { panic!("{events:?}") };
     assert_eq!((artifact.stage.as_str(), artifact.sha256.len()), ("one", 64));
     assert_eq!(exports, &BTreeMap::from([("TAG".to_owned(), "v1".to_owned())]));
     assert!(h.log(&run, "two").contains("<v1 one>"), "{}", h.log(&run, "two"));
+    let run = h.known(&run).await;
     assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
 }
 
@@ -86,16 +97,16 @@ async fn an_open_gate_is_passed_and_the_next_one_is_not<H: Harness>() {
     let mut h = H::new().await;
     let mut run = run(h.commit().await, &[], &["test", "prod"]);
     open(&mut run, "test");
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until_gate(&mut h, &run).await;
-    let kinds: Vec<_> = events.iter().map(kind).collect();
-    assert_eq!(kinds, ["started", "deploy to test started", "deploy to test succeeded", "at prod"]);
+    assert_eq!(kinds(&events), ["started", "deploy to test started", "deploy to test succeeded", "at prod"]);
     assert!(h.log(&run, "deploy-test").contains("deployed to test"));
 
     // The gate may be opened as soon as it is told of: the engine has let go of the run by then.
+    run = h.known(&run).await;
     run.environments[0].deploy.state = WorkState::Succeeded;
     open(&mut run, "prod");
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::DeployEnded { .. })).await;
     assert_eq!(events.last().map(kind).as_deref(), Some("deploy to prod succeeded"));
 }
@@ -106,16 +117,17 @@ async fn what_has_succeeded_is_not_done_again<H: Harness>() {
     run.state = router::run::RunState::Running;
     run.stages[0].work.state = WorkState::Succeeded;
     run.stages[1].work.state = WorkState::Running;
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until_gate(&mut h, &run).await;
-    let kinds: Vec<_> = events.iter().map(kind).filter(|kind| kind != "started").collect();
-    assert_eq!(kinds, ["two started", "two succeeded", "at test"]);
+    // That the second has started is nothing new to the run.
+    let kinds: Vec<_> = kinds(&events).into_iter().filter(|kind| !kind.ends_with("started")).collect();
+    assert_eq!(kinds, ["two succeeded", "at test"]);
 }
 
 async fn a_failed_stage_is_the_last<H: Harness>() {
     let mut h = H::new().await;
     let run = run(h.commit().await, &[("one", &build("exit 7")), ("two", &build("true"))], &["test"]);
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::StageEnded { .. })).await;
     match events.last() {
         Some(RunEvent::StageEnded { outcome: Outcome::Failed(why), .. }) => {
@@ -130,7 +142,7 @@ async fn a_stage_that_takes_too_long_is_ended<H: Harness>() {
     let mut h = H::new().await;
     let mut run = run(h.commit().await, &[("one", &build("sleep 1000 & sleep 1000"))], &[]);
     run.plan.stages[0].step.timeout_seconds = 1;
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::StageEnded { .. })).await;
     assert!(matches!(events.last(), Some(RunEvent::StageEnded { outcome: Outcome::TimedOut(1), .. })), "{events:?}");
     settled(&mut h, &run).await;
@@ -140,13 +152,15 @@ async fn a_stage_that_takes_too_long_is_ended<H: Harness>() {
 async fn a_run_at_work_is_left_alone<H: Harness>() {
     let mut h = H::new().await;
     let run = run(h.commit().await, &[("one", &build("echo ready; sleep 1000"))], &[]);
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     h.printed(&run, "one", "ready").await;
-    h.engine().start(&run).await.unwrap();
+    let told = h.engine().start(&h.known(&run).await).await.unwrap();
+    h.tell(&run, told).await;
+    let run = h.known(&run).await;
     assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::AtWork);
     h.engine().stop(&run).await.unwrap();
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::StageEnded { .. })).await;
-    assert_eq!(events.iter().map(kind).collect::<Vec<_>>(), ["started", "one started", "one stopped"]);
+    assert_eq!(kinds(&events), ["started", "one started", "one stopped"]);
     settled(&mut h, &run).await;
 }
 
@@ -154,9 +168,10 @@ async fn a_stop_leaves_nothing<H: Harness>() {
     let mut h = H::new().await;
     let commands = "trap '' TERM; sleep 1000 & setsid sleep 1000 & echo ready; wait; wait";
     let run = run(h.commit().await, &[("one", &build(commands)), ("two", &build("true"))], &[]);
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     h.printed(&run, "one", "ready").await;
     assert!(h.anything_left());
+    let run = h.known(&run).await;
     tokio::time::timeout(PATIENCE, h.engine().stop(&run)).await.expect("a stop in time").unwrap();
     assert!(!h.anything_left());
     assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
@@ -167,6 +182,7 @@ async fn a_stop_leaves_nothing<H: Harness>() {
 async fn what_is_not_at_work_is_stopped_already<H: Harness>() {
     let mut h = H::new().await;
     let run = run(h.commit().await, &[("one", &build("true"))], &[]);
+    h.prepare(&run).await;
     h.engine().stop(&run).await.unwrap();
     assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
 }
@@ -176,7 +192,7 @@ async fn a_vanished_commit_ends_the_run<H: Harness>() {
     h.commit().await;
     let gone = CommitId::new("1".repeat(40)).unwrap();
     let run = run(gone, &[("one", &build("true")), ("two", &build("true"))], &[]);
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::Failed { .. })).await;
     let Some(RunEvent::Failed { why }) = events.last() else { panic!("{events:?}") };
     assert!(why.contains("11111111") && why.contains("gone"), "{why}");
@@ -187,7 +203,7 @@ async fn a_run_that_is_over_stays_over<H: Harness>() {
     let mut h = H::new().await;
     let mut run = run(h.commit().await, &[("one", &build("true"))], &["test"]);
     run.state = router::run::RunState::Stopped;
-    h.engine().start(&run).await.unwrap();
+    start(&mut h, &run).await;
     settled(&mut h, &run).await;
 }
 
@@ -196,26 +212,36 @@ async fn runs_do_not_wait_for_each_other_at_gates<H: Harness>() {
     let mut waiting = Vec::new();
     for stage in ["a", "b", "c", "d"] {
         let run = run(h.commit().await, &[(stage, &build("true"))], &["test"]);
-        h.engine().start(&run).await.unwrap();
+        start(&mut h, &run).await;
         waiting.push(run.id);
     }
     while !waiting.is_empty() {
-        let event = next(&mut h).await;
+        let event = next(&mut h, &[]).await;
         if matches!(event.event, RunEvent::GateReached { .. }) {
             waiting.retain(|run| *run != event.run);
         }
     }
 }
 
-async fn next<H: Harness>(h: &mut H) -> EngineEvent {
-    tokio::time::timeout(PATIENCE, h.events().recv()).await.expect("an event in time").expect("the engine is there")
+/// Hands a run to the engine.
+async fn start<H: Harness>(h: &mut H, run: &Run) {
+    h.prepare(run).await;
+    let told = h.engine().start(run).await.unwrap();
+    h.tell(run, told).await;
+}
+
+async fn next<H: Harness>(h: &mut H, before: &[RunEvent]) -> EngineEvent {
+    match tokio::time::timeout(PATIENCE, h.events().recv()).await {
+        Ok(told) => told.expect("the engine is there"),
+        Err(_elapsed) => panic!("nothing more is told after {:?}", kinds(before)),
+    }
 }
 
 /// The events of a run up to the first that fits.
 async fn until<H: Harness>(h: &mut H, run: &Run, fits: impl Fn(&RunEvent) -> bool) -> Vec<RunEvent> {
     let mut events = Vec::new();
     loop {
-        let EngineEvent { run: of, event } = next(h).await;
+        let EngineEvent { run: of, event } = next(h, &events).await;
         assert_eq!(of, run.id);
         let last = fits(&event);
         events.push(event);
@@ -232,10 +258,17 @@ async fn until_gate<H: Harness>(h: &mut H, run: &Run) -> Vec<RunEvent> {
 /// The engine has let go of the run and tells nothing more of it. A stop returns when nothing is left, so what follows
 /// it is no matter of luck.
 async fn settled<H: Harness>(h: &mut H, run: &Run) {
-    h.engine().stop(run).await.unwrap();
-    assert_eq!(h.engine().look(run).await.unwrap().sight, Sight::Idle);
+    let run = h.known(run).await;
+    h.engine().stop(&run).await.unwrap();
+    assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
     let more = h.events().try_recv();
     assert!(more.is_err(), "{more:?}");
+}
+
+/// Events in a few words, without where their logs are.
+fn kinds(events: &[RunEvent]) -> Vec<String> {
+    let is_log = |event: &RunEvent| matches!(event, RunEvent::StageLog { .. } | RunEvent::DeployLog { .. });
+    events.iter().filter(|event| !is_log(event)).map(kind).collect()
 }
 
 /// An event in a few words.
@@ -247,7 +280,7 @@ fn kind(event: &RunEvent) -> String {
         Outcome::Stopped => "stopped".to_owned(),
     };
     match event {
-        RunEvent::Started => "started".to_owned(),
+        RunEvent::Started | RunEvent::Executing { .. } => "started".to_owned(),
         RunEvent::StageStarted { stage } => format!("{stage} started"),
         RunEvent::StageEnded { stage, outcome: it, .. } => format!("{stage} {}", outcome(it)),
         RunEvent::GateReached { environment } => format!("at {environment}"),
@@ -283,14 +316,17 @@ fn step(buildspec: String) -> Step {
 }
 
 fn run(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> Run {
+    let names: Vec<_> = stages.iter().map(|(name, _)| *name).chain(environments.iter().copied()).collect();
     let stages = stages
         .iter()
         .map(|(name, text)| Stage { name: StageName::new(*name).unwrap(), step: step((*text).to_owned()) })
         .collect();
+    let names: Vec<_> = ["application"].into_iter().chain(names).collect();
     let environments =
         environments.iter().map(|name| Environment { name: name.parse().unwrap(), approval: None }).collect();
     let plan = Plan {
-        pipeline: "application".parse().unwrap(),
+        // An engine may have the pipeline as it is declared, so each has a name of its own.
+        pipeline: names.join("-").parse().unwrap(),
         stages,
         deploy: Some(step(build("echo deployed to $ENVIRONMENT")).into()),
         environments,

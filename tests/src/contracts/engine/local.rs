@@ -19,18 +19,26 @@ struct Local {
     commits: usize,
 }
 
-impl Local {
-    async fn git(&self, args: &[&str]) -> String {
-        let git = tokio::process::Command::new("git")
-            .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.org"])
-            .args(args)
-            .current_dir(self.repository.path())
-            .stdin(Stdio::null())
-            .output();
-        let output = git.await.unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
+/// Calls git in a folder.
+pub(super) async fn git(folder: &Path, args: &[&str]) -> String {
+    let git = tokio::process::Command::new("git")
+        .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.org"])
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output();
+    let output = git.await.unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Commits the one file, and a number so that no two commits are one.
+pub(super) async fn commit(folder: &Path, number: usize) -> CommitId {
+    std::fs::write(folder.join("a.txt"), "one").unwrap();
+    std::fs::write(folder.join("number"), number.to_string()).unwrap();
+    git(folder, &["add", "-A"]).await;
+    git(folder, &["commit", "-q", "-m", "x"]).await;
+    CommitId::new(git(folder, &["rev-parse", "HEAD"]).await).unwrap()
 }
 
 #[async_trait]
@@ -47,7 +55,7 @@ impl Harness for Local {
         let clone = Arc::new(move |_: &Repository| Some(CloneFrom { url: url.clone(), authorization: None }));
         let engine = LocalEngine::new(config, clone, Arc::new(SystemClock), logs.clone(), sender);
         let local = Self { engine, events, logs, repository, data, commits: 0 };
-        local.git(&["init", "-q", "-b", "main"]).await;
+        git(local.repository.path(), &["init", "-q", "-b", "main"]).await;
         local
     }
 
@@ -59,13 +67,19 @@ impl Harness for Local {
         &mut self.events
     }
 
+    async fn prepare(&mut self, _run: &Run) {}
+
+    async fn tell(&self, _run: &Run, events: Vec<RunEvent>) {
+        assert_eq!(events, [], "what happens is told as events");
+    }
+
+    async fn known(&self, run: &Run) -> Run {
+        run.clone()
+    }
+
     async fn commit(&mut self) -> CommitId {
         self.commits += 1;
-        std::fs::write(self.repository.path().join("a.txt"), "one").unwrap();
-        std::fs::write(self.repository.path().join("number"), self.commits.to_string()).unwrap();
-        self.git(&["add", "-A"]).await;
-        self.git(&["commit", "-q", "-m", "x"]).await;
-        CommitId::new(self.git(&["rev-parse", "HEAD"]).await).unwrap()
+        commit(self.repository.path(), self.commits).await
     }
 
     fn log(&self, run: &Run, step: &str) -> String {
@@ -91,7 +105,7 @@ impl Harness for Local {
 }
 
 /// Whether a process has this path in its environment, as every one of a step has.
-fn processes_of(work: &Path) -> bool {
+pub(super) fn processes_of(work: &Path) -> bool {
     let work = work.to_str().unwrap().as_bytes();
     std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
         let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
