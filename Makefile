@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-bench
+.PHONY: check crash test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-bench
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -59,6 +59,10 @@ lambda-x86_64 lambda-arm64: lambda-%: venv
 # What beginning costs: measured with the binary that `make lambda` built and a stand-in for the runtime API.
 lambda-bench: lambda-x86_64
 	cargo test -p tests --lib -- --ignored --nocapture the_cost_of_beginning
+
+# The long form of the crash tests: POINTSMAN_KILLS=1000 for more than five hundred kills, POINTSMAN_SEED for others.
+crash:
+	cargo test -p tests five_hundred_kills -- --ignored --nocapture
 
 # The main job, end to end, by the real binary: real pushes, real stages, every run final.
 test-demo:

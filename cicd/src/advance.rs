@@ -24,13 +24,18 @@ pub async fn advance(app: &App) -> Result<(), StoreError> {
     // The engine takes no more of these now; a newer run must not be there first when it does again.
     let mut full: BTreeSet<&PipelineName> = BTreeSet::new();
     for run in &live {
-        match run.state {
+        let gone_on = match run.state {
             RunState::Queued if lane_is_free(run, &live) && !full.contains(&run.plan.pipeline) => {
-                let taken = start(app, run).await?;
-                full.extend((taken == Taken::NotNow).then_some(&run.plan.pipeline));
+                let taken = start(app, run).await;
+                full.extend(matches!(taken, Ok(Taken::NotNow)).then_some(&run.plan.pipeline));
+                taken.map(drop)
             }
-            RunState::Waiting => at_gate(app, run).await?,
-            _ => {}
+            RunState::Waiting => at_gate(app, run).await,
+            _ => Ok(()),
+        };
+        match gone_on {
+            Err(StoreError::Corrupt(why)) => tracing::error!(run.id = %run.id, "it cannot go on: {why}"),
+            other => other?,
         }
     }
     Ok(())

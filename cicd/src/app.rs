@@ -21,6 +21,7 @@ use crate::queue::Queue;
 use crate::rules_file::RulesFile;
 use crate::sns::Topics;
 use crate::store::Store;
+use crate::sweep::Keep;
 use crate::vault::{Reason, Vault};
 
 mod open;
@@ -43,6 +44,8 @@ pub struct App {
     pub rules: Arc<RulesFile>,
     /// The logs of stages and deploys.
     pub logs: Logs,
+    /// How long things are kept.
+    pub keep: Keep,
     /// Who may decide.
     pub access: Access,
     /// The public address, without a slash at its end.

@@ -15,6 +15,8 @@ use router::run::Person;
 use router::secret::Secret;
 use url::Url;
 
+use crate::sweep::Keep;
+
 mod aws;
 mod file;
 mod forges;
@@ -55,6 +57,12 @@ pub struct Flags {
     pub base_url: Option<String>,
     /// `--slots`
     pub slots: Option<String>,
+    /// `--keep-deliveries`
+    pub keep_deliveries: Option<String>,
+    /// `--keep-runs`
+    pub keep_runs: Option<String>,
+    /// `--keep-files`
+    pub keep_files: Option<String>,
 }
 
 /// The settings of the service, checked.
@@ -73,6 +81,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// How many steps run at once.
     pub slots: NonZeroUsize,
+    /// How long things are kept.
+    pub keep: Keep,
     /// The things on AWS.
     pub aws: AwsSettings,
     /// The way there.
@@ -214,7 +224,7 @@ impl Settings {
     }
 
     fn of(plain: Plain, forges: Vec<ForgeSettings>) -> Self {
-        let Plain { listen, rules, data, store, engine, base_url, slots } = plain;
+        let Plain { listen, rules, data, store, engine, base_url, slots, keep } = plain;
         let (aws, people, warnings) = (AwsSettings::default(), Vec::new(), Vec::new());
         let (to_aws, in_lambda, vault) = (Arc::new(Aws::new()), false, None);
         Self {
@@ -225,6 +235,7 @@ impl Settings {
             engine,
             base_url,
             slots,
+            keep,
             aws,
             to_aws,
             in_lambda,

@@ -1,23 +1,25 @@
 //! A durable delivery is decided, and what it starts is written with the decision, in one write.
 //!
-//! * Deliveries are decided in the order in which they came.
+//! * Deliveries are decided in the order in which they came, and pushes of one ref count in the order in which they were
+//!   pushed: see [`router::track`].
 //! * The same push, however often it is delivered, is the same run: see [`router::run::RunKey::id`].
 //! * Whatever the new run supersedes is stopped in the same write.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use router::event::{ChangedFiles, Delivered, Event, Push};
-use router::id::{CommitId, DeliveryId, ForgeName};
-use router::pipeline::Planned;
-use router::rules::{Decision, Verdict};
+use router::event::{ChangedFiles, Deleted, Delivered, Event, Push};
+use router::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
+use router::pipeline::{Concurrency, Planned};
+use router::rules::{Decision, Rules, Verdict};
 use router::run::{Applied, Run, RunEvent, Stop};
+use router::track::{Arrival, Track};
 
 use crate::app::App;
-use crate::change;
-use crate::notice;
 use crate::observe::stop_ended;
 use crate::store::{Change, Commit, Committed, Decided, RunFilter, StoreError, Undecided};
+use crate::{change, notice, order};
 
 /// How many deliveries are taken from the store at once.
 const BATCH: usize = 256;
@@ -39,22 +41,25 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
             return Ok(decided);
         }
         decided += waiting.len();
-        // Where nothing starts, the order is of no account: one write serves them all.
-        let mut quiet = Change::default();
+        // Where nothing starts, one write serves them all.
+        let mut quiet = Quiet::default();
         // A forge may take its time to say what changed: several are asked at once, and taken in the order of their deliveries.
         let mut decisions = stream::iter(waiting)
             .map(async |Undecided { forge, mut delivered }| {
                 let decision = decide(app, &mut delivered).await;
-                (forge, delivered, decision)
+                Decided { forge, delivered, decision, runs: Vec::new() }
             })
             .buffered(ASKED_AT_ONCE);
-        while let Some((forge, delivered, decision)) = decisions.next().await {
-            match starts(&decision) {
-                Some(_) => begin(app, forge, delivered, decision).await?,
-                None => settle_only(app, &mut quiet, forge, delivered, decision),
+        while let Some(decided) = decisions.next().await {
+            match starts(&decided.decision) {
+                Some(_) => {
+                    quiet.write_before(app, &decided.delivered.event).await?;
+                    begin_or_say_why(app, decided).await?;
+                }
+                None => quiet.0.push(decided),
             }
         }
-        app.store.commit(quiet).await?;
+        quiet.write(app).await?;
         app.wake.for_decisions();
         tokio::time::sleep(PAUSE).await;
     }
@@ -78,17 +83,17 @@ pub async fn dispatch_one(app: &App, forge: &ForgeName, id: &DeliveryId) -> Resu
     }
     let mut delivered = record.delivered;
     let decision = decide(app, &mut delivered).await;
-    if starts(&decision).is_some() {
-        return begin(app, record.forge, delivered, decision).await;
+    let decided = Decided { forge: record.forge, delivered, decision, runs: Vec::new() };
+    if starts(&decided.decision).is_some() {
+        return begin(app, decided).await;
     }
-    let mut quiet = Change::default();
-    settle_only(app, &mut quiet, record.forge, delivered, decision);
-    app.store.commit(quiet).await?;
+    Quiet(vec![decided]).write(app).await?;
     app.wake.for_decisions();
     Ok(())
 }
 
-/// Starts the run that a receipt of a `start: manual` route offers.
+/// Starts the run that a receipt of a `start: manual` route offers. Whoever asks for it knows what was pushed since, so it
+/// is not superseded by that.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -100,12 +105,31 @@ pub async fn start_offered(
     chain: &[Planned],
 ) -> Result<Option<Run>, StoreError> {
     let Some(run) = Run::new(push, delivery, rules, chain, app.clock.now()) else { return Ok(None) };
-    write_start(app, push, run.clone(), Vec::new()).await?;
-    app.store.run(&run.id).await
+    loop {
+        let mut track = app.store.track(&push.repository, &push.git_ref).await?;
+        let at = order::known(&track, push);
+        let mut change = Change { owed: vec![commit_of(push)], ..Change::default() };
+        let run = run.clone().on_visit(at.map_or(1, |at| track.arrivals[at].visit));
+        let id = run.id.clone();
+        let superseded = match at {
+            Some(at) => superseded(app, &track, at, &run).await?,
+            None => Vec::new(),
+        };
+        if let Some(at) = at.filter(|at| takes_places(&run) && !track.arrivals[*at].supersedes) {
+            track.arrivals[at].supersedes = true;
+            change.tracks.push(track);
+        }
+        if write(app, change, run, superseded).await? {
+            return app.store.run(&id).await;
+        }
+    }
 }
 
 async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     let rules = app.rules.current();
+    if let Event::Push(push) = &mut delivered.event {
+        look_up_history(app, &rules, push).await;
+    }
     if let Some(changed) = look_up_files(app, &rules, &delivered.event).await {
         delivered.event.set_changed(changed);
     }
@@ -120,8 +144,29 @@ async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     decision
 }
 
+/// GitLab does not say whether a push rewrote history, and then does not list all files that changed: it is asked. When it
+/// cannot say, the files are not known; without a token nobody can be asked, and what the event says is believed.
+async fn look_up_history(app: &App, rules: &Rules, push: &mut Push) {
+    let silent = push.repository.kind == ForgeKind::Gitlab && push.git_ref.branch().is_some() && push.before.is_some();
+    let Some(forge) = app.forges.get(&push.repository.forge).filter(|_| silent && !push.forced) else { return };
+    if rules.repository_named(&push.repository).is_none() || !rules.look_at_history() {
+        return;
+    }
+    match forge.rewrote(push).await {
+        Ok(false) => {}
+        Ok(true) => {
+            push.forced = true;
+            push.changed = ChangedFiles::Unknown("history was rewritten: what was dropped is not listed".to_owned());
+        }
+        Err(trouble) => {
+            tracing::warn!(repo.name = %push.repository, "whether history was rewritten stays unknown: {trouble}");
+            push.changed = ChangedFiles::Unknown("whether history was rewritten is not known".to_owned());
+        }
+    }
+}
+
 /// Asks the forge for the changed files when the event could not say and a route wants to know. They may stay unknown.
-async fn look_up_files(app: &App, rules: &router::rules::Rules, event: &Event) -> Option<ChangedFiles> {
+async fn look_up_files(app: &App, rules: &Rules, event: &Event) -> Option<ChangedFiles> {
     let push = event.as_push()?;
     if !matches!(push.changed, ChangedFiles::Unknown(_)) || !rules.needs_changed_files(&push) {
         return None;
@@ -143,78 +188,142 @@ fn starts(decision: &Decision) -> Option<&[Planned]> {
     }
 }
 
-fn settle_only(app: &App, change: &mut Change, forge: ForgeName, delivered: Delivered, decision: Decision) {
-    if let (Some(push), false) = (delivered.event.as_push(), matches!(decision.verdict, Verdict::Refused)) {
-        let commit = commit_of(&push);
-        if !change.owed.contains(&commit) {
-            change.owed.push(commit);
+/// Decisions that start nothing, to be written together.
+#[derive(Default)]
+struct Quiet(Vec<Decided>);
+
+impl Quiet {
+    /// Writes them when they say of the same ref where it was before this.
+    async fn write_before(&mut self, app: &App, event: &Event) -> Result<(), StoreError> {
+        let moved = |event: &Event| match event {
+            Event::Deleted(Deleted { repository, git_ref, .. }) => Some((repository.clone(), git_ref.clone())),
+            event => event.as_push().map(|push| (push.repository.clone(), push.git_ref.clone())),
+        };
+        let this = moved(event);
+        if this.is_some() && self.0.iter().any(|decided| moved(&decided.delivered.event) == this) {
+            std::mem::take(self).write(app).await?;
+        }
+        Ok(())
+    }
+
+    /// Again and again until nobody wrote in between.
+    async fn write(self, app: &App) -> Result<(), StoreError> {
+        loop {
+            let mut change = Change { decided: self.0.clone(), ..Change::default() };
+            let mut tracks: HashMap<(Repository, GitRef), (Track, Track)> = HashMap::new();
+            for decided in self.0.iter().filter(|decided| !matches!(decided.decision.verdict, Verdict::Refused)) {
+                let delivered = &decided.delivered;
+                if let Some(push) = delivered.event.as_push()
+                    && !change.owed.contains(&commit_of(&push))
+                {
+                    change.owed.push(commit_of(&push));
+                }
+                let Some((of, git_ref, arrival)) = order::arrival(&delivered.id, &delivered.event) else { continue };
+                let key = (of, git_ref);
+                if !tracks.contains_key(&key) {
+                    let read = app.store.track(&key.0, &key.1).await?;
+                    tracks.insert(key.clone(), (read.clone(), read));
+                }
+                if let Some((_, track)) = tracks.get_mut(&key) {
+                    order::enter(app, track, arrival).await;
+                }
+            }
+            self.0.iter().for_each(|decided| notice::decision(app, &mut change, decided));
+            let moved = tracks.into_values().filter(|(read, track)| track != read);
+            change.tracks = moved.map(|(_, track)| track).collect();
+            if app.store.commit(change).await? == Committed::Yes {
+                return Ok(());
+            }
         }
     }
-    let decided = Decided { forge, delivered, decision, runs: Vec::new() };
-    notice::decision(app, change, &decided);
-    change.decided.push(decided);
 }
 
-async fn begin(app: &App, forge: ForgeName, delivered: Delivered, decision: Decision) -> Result<(), StoreError> {
-    let (Some(push), Some(chain)) = (delivered.event.as_push(), starts(&decision)) else { return Ok(()) };
-    let push = push.into_owned();
-    let run = Run::new(&push, &delivered.id, &decision.rules, chain, app.clock.now());
-    let Some(run) = run else { return Ok(()) };
-    tracing::info!(run.id = %run.id, delivery.id = %delivered.id, repo.name = %push.repository, "a run starts");
-    let runs = vec![run.id.clone()];
-    write_start(app, &push, run, vec![Decided { forge, delivered, decision, runs }]).await
+/// What cannot be begun, because something that it needs cannot be read, is decided too: else nothing behind it ever were.
+async fn begin_or_say_why(app: &App, decided: Decided) -> Result<(), StoreError> {
+    let why = match begin(app, decided.clone()).await {
+        Err(StoreError::Corrupt(why)) => why,
+        begun => return begun,
+    };
+    tracing::error!(delivery.id = %decided.delivered.id, "it starts nothing: {why}");
+    let because = vec![format!("what is known of this push cannot be read: {why}; push again")];
+    let decision = Decision { verdict: Verdict::Refused, because, ..decided.decision };
+    app.store.commit(Change { decided: vec![Decided { decision, ..decided }], ..Change::default() }).await.map(drop)
 }
 
 /// Writes a new run with all that its start means, again and again until nobody wrote in between.
-async fn write_start(app: &App, push: &Push, run: Run, decided: Vec<Decided>) -> Result<(), StoreError> {
+async fn begin(app: &App, decided: Decided) -> Result<(), StoreError> {
+    let (Some(push), Some(chain)) = (decided.delivered.event.as_push(), starts(&decided.decision)) else {
+        return Ok(());
+    };
+    let (push, id) = (push.as_ref(), &decided.delivered.id);
+    let Some(run) = Run::new(push, id, &decided.decision.rules, chain, app.clock.now()) else { return Ok(()) };
     loop {
-        let mut run = run.clone();
-        let superseded = take_place(app, push, &mut run).await?;
-        let mut change = Change { decided: decided.clone(), owed: vec![commit_of(push)], ..Change::default() };
-        decided.iter().for_each(|decided| notice::decision(app, &mut change, decided));
-        for old in &superseded {
-            change::save(&mut change, old.clone());
+        let read = app.store.track(&push.repository, &push.git_ref).await?;
+        let mut track = read.clone();
+        let seen = order::was_seen(id);
+        let arrival = Arrival { seen, supersedes: takes_places(&run), ..Arrival::of(push) };
+        let at = order::enter(app, &mut track, arrival).await;
+        let mut run = run.clone().on_visit(track.arrivals[at].visit);
+        let superseded = take_place(app, &track, at, &mut run).await?;
+        let runs = vec![run.id.clone()];
+        tracing::info!(run.id = %run.id, delivery.id = %id, repo.name = %push.repository, "a run starts");
+        let decided = Decided { runs, ..decided.clone() };
+        let mut change = Change { owed: vec![commit_of(push)], ..Change::default() };
+        notice::decision(app, &mut change, &decided);
+        change.decided.push(decided);
+        if track != read {
+            change.tracks.push(track);
         }
-        change.runs.push(run);
-        match app.store.commit(change).await? {
-            Committed::Yes => {
-                superseded.iter().for_each(|old| stop_ended(app, old));
-                app.wake.for_moved_runs();
-                return Ok(());
-            }
-            Committed::Conflict | Committed::Busy(_) => {}
+        if write(app, change, run, superseded).await? {
+            return Ok(());
         }
     }
 }
 
-/// Gives a new run its place on the ref: the older runs as they are once this push has taken theirs, or none when a newer push
-/// was told of first.
-async fn take_place(app: &App, push: &Push, run: &mut Run) -> Result<Vec<Run>, StoreError> {
-    let is_latest = run.plan.concurrency == router::pipeline::Concurrency::Latest;
-    if !is_latest || app.store.run(&run.id).await?.is_some() {
-        return Ok(Vec::new());
+/// Writes a new run with the runs whose place it takes. False when somebody wrote in between.
+async fn write(app: &App, mut change: Change, run: Run, superseded: Vec<Run>) -> Result<bool, StoreError> {
+    for old in &superseded {
+        change::save(&mut change, old.clone());
     }
-    let live = app.store.runs(RunFilter::LiveOnRef(push.repository.clone(), push.git_ref.clone())).await?;
-    let now = app.clock.now();
-    let stop = |commit: &CommitId| RunEvent::StopAsked { stop: Stop::SupersededBy(commit.clone()) };
-    if let Some(newer) = live.iter().find(|other| overtook(other, push)) {
-        run.apply(&stop(&newer.key.commit), now);
-        return Ok(Vec::new());
+    change.runs.push(run);
+    if app.store.commit(change).await? != Committed::Yes {
+        return Ok(false);
     }
-    let mut moved = Vec::new();
-    for mut old in live {
-        let same_push = old.key.commit == push.commit && old.key.before == push.before;
-        if !same_push && old.apply(&stop(&push.commit), now) == Applied::Moved {
-            moved.push(old);
-        }
-    }
-    Ok(moved)
+    superseded.iter().for_each(|old| stop_ended(app, old));
+    app.wake.for_moved_runs();
+    Ok(true)
 }
 
-/// The run's push began where this push ended, and this one did not come back from there: forges do not keep the order, and
-/// people send old deliveries again.
-fn overtook(run: &Run, push: &Push) -> bool {
-    run.key.before.as_ref() == Some(&push.commit) && push.before.as_ref() != Some(&run.key.commit) && !push.forced
+fn takes_places(run: &Run) -> bool {
+    run.plan.concurrency == Concurrency::Latest
+}
+
+/// Gives a new run its place on the ref: it takes that of older runs, or a newer push that was told of first has taken its own,
+/// whether that one's run is over or not.
+async fn take_place(app: &App, track: &Track, at: usize, run: &mut Run) -> Result<Vec<Run>, StoreError> {
+    match track.superseded_by(at) {
+        Some(newer) if app.store.run(&run.id).await?.is_none() => {
+            run.apply(&superseded_by(newer), app.clock.now());
+            Ok(Vec::new())
+        }
+        Some(_) => Ok(Vec::new()),
+        None => superseded(app, track, at, run).await,
+    }
+}
+
+/// The older runs of the ref, as they are once this new one has taken their place.
+async fn superseded(app: &App, track: &Track, at: usize, run: &Run) -> Result<Vec<Run>, StoreError> {
+    if !takes_places(run) || app.store.run(&run.id).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    let live = app.store.runs(RunFilter::LiveOnRef(track.repository.clone(), track.git_ref.clone())).await?;
+    let (stop, now) = (superseded_by(&run.key.commit), app.clock.now());
+    let older = live.into_iter().filter(|old| order::is_older(track, old, at));
+    Ok(older.filter_map(|mut old| (old.apply(&stop, now) == Applied::Moved).then_some(old)).collect())
+}
+
+fn superseded_by(commit: &CommitId) -> RunEvent {
+    RunEvent::StopAsked { stop: Stop::SupersededBy(commit.clone()) }
 }
 
 /// The commit a push is about.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use router::event::{ChangedFiles, Push};
-use router::id::{CommitId, ForgeName, Repository};
+use router::id::{CommitId, ForgeName, GitRef, Repository};
 use router::status::Status;
 
 use crate::store::Commit;
@@ -29,6 +29,12 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// A forge that cannot even be connected to is not waited for that long.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// A repository with more branches is not listed.
+pub const BRANCHES_MAX: usize = 1000;
+
+/// Things on one page of a list, which is what both forges give at most.
+const PAGE: usize = 100;
 
 /// How we introduce ourselves.
 const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"));
@@ -86,6 +92,18 @@ pub trait Forge: Send + Sync + 'static {
 
     /// The files of a commit as they come in: a tar packed with gzip, in which they all stand below one folder.
     async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive>;
+
+    /// Whether a push rewrote history, for a forge whose events do not say. It is asked of branches that were there before.
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater>;
+
+    /// The commit that a ref points to now; none when there is no such ref.
+    async fn tip(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater>;
+
+    /// Every branch of a repository and where it points; none when there are more than [`BRANCHES_MAX`].
+    async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater>;
+
+    /// Those of these statuses that it does not show: another state stands there, or nothing.
+    async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater>;
 
     /// Where git fetches a repository from, and the `Authorization` header it needs, if any.
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom>;

@@ -44,6 +44,7 @@ pub mod invocation;
 pub mod logs;
 pub mod notice;
 pub mod observe;
+mod order;
 pub mod queue;
 pub mod receive;
 pub mod report;

@@ -12,7 +12,7 @@ use router::status::{self, Known, Status};
 
 use crate::app::App;
 use crate::forge::{Forge, Told, TryLater};
-use crate::store::{Commit, Owed, RunFilter, Settled, StoreError};
+use crate::store::{Commit, Owed, PUT_OFF_MAX, RunFilter, Settled, StoreError};
 
 /// Commits told at the same time.
 const AT_ONCE: usize = 8;
@@ -44,7 +44,15 @@ pub async fn report(app: &App) -> Result<(), StoreError> {
 /// could come last.
 async fn pay_all(app: &App, of_one: Vec<Owed>) -> Result<(), StoreError> {
     for owed in of_one {
-        pay(app, &owed).await?;
+        match pay(app, &owed).await {
+            // It stays owed, and stops nobody.
+            Err(StoreError::Corrupt(why)) => {
+                tracing::error!(commit = %owed.commit.commit, "what it should show cannot be read: {why}");
+                let at = app.clock.now().checked_add(PUT_OFF_MAX).unwrap_or(jiff::Timestamp::MAX);
+                app.store.settle(&owed, &[], Settled::Later(at, why)).await?;
+            }
+            paid => paid?,
+        }
     }
     Ok(())
 }
@@ -105,7 +113,8 @@ async fn tell(app: &App, forge: &dyn Forge, owed: &Owed, news: &[&Status]) -> (V
 /// As long as the forge asked for, else 5 s, 10 s, 20 s and so on up to an hour.
 fn next_try(app: &App, owed: &Owed, later: &TryLater) -> jiff::Timestamp {
     let asked = later.wait.and_then(|wait| i64::try_from(wait.as_secs()).ok());
-    let seconds = asked.unwrap_or_else(|| (5i64 << owed.failures.min(10)).min(WAIT_MAX_SECONDS)).max(1);
+    let seconds = asked.unwrap_or_else(|| (5i64 << owed.failures.min(10)).min(WAIT_MAX_SECONDS));
+    let seconds = seconds.clamp(1, PUT_OFF_MAX.as_secs());
     let now = app.clock.now();
     now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now)
 }

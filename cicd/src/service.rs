@@ -183,6 +183,9 @@ async fn listen(app: Arc<App>, mut events: mpsc::Receiver<EngineEvent>, stop: Ca
         let Some(EngineEvent { run, event }) = told else { return };
         while let Err(trouble) = observe(&app, &run, &event).await {
             tracing::error!(run.id = %run, "{trouble}");
+            if matches!(trouble, StoreError::Corrupt(_)) {
+                break;
+            }
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(STORE_PAUSE) => {} }
         }
     }

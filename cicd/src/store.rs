@@ -4,15 +4,18 @@
 //! * [`Store::commit`] is one atomic write: runs, what they claim, what is owed to the forge, which deliveries it settles.
 //!   All of it holds or none. Only decisions that start nothing, each with the status it owes, may be written in several, for they have
 //!   nothing to do with each other: what a crash leaves out is still undecided.
+//! * A stored thing that cannot be read stops nobody: lists leave it out, say so in the log, and count it in
+//!   `pointsman_unreadable_total`; only asking for the thing itself is [`StoreError::Corrupt`].
 //! * Nothing is scanned on the way of a push: every read here has an index behind it.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use router::event::Delivered;
 use router::id::{CommitId, DeliveryId, EnvironmentName, ForgeName, GitRef, Repository, RunId};
 use router::rules::Decision;
 use router::run::Run;
 use router::status::Status;
+use router::track::Track;
 
 pub mod dynamodb;
 pub mod sqlite;
@@ -67,10 +70,12 @@ pub enum Remembered {
     Seen,
 }
 
-/// One atomic write. Its parts are done in this order: runs, releases, claims, executions, owed,
-/// notices, decided.
+/// One atomic write. Its parts are done in this order: tracks, runs, releases, claims, executions, owed, notices, decided.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
+    /// Where refs have been. Each must have the version that was read, 0 when nothing was known of the ref, and is saved
+    /// with its version counted one up.
+    pub tracks: Vec<Track>,
     /// The deliveries that are decided by this write.
     pub decided: Vec<Decided>,
     /// Runs to write. A run of version 0 is new, and when its id exists already nothing is written for it (the same push
@@ -145,7 +150,7 @@ pub struct Commit {
 pub enum Committed {
     /// It holds, durably.
     Yes,
-    /// Somebody else wrote one of the runs in between; read again and decide again. Nothing was written.
+    /// Somebody else wrote one of the runs or tracks in between; read again and decide again. Nothing was written.
     Conflict,
     /// An environment is held by this run. Nothing was written.
     Busy(RunId),
@@ -189,6 +194,30 @@ pub enum Settled {
     Later(Timestamp, String),
 }
 
+/// The longest that a debt may be put off. One that is due later than this from now was put off by a clock that was ahead,
+/// and is due.
+pub const PUT_OFF_MAX: SignedDuration = SignedDuration::from_hours(2);
+
+/// What is old enough to be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// Deliveries that came before this and are decided.
+    pub deliveries: Timestamp,
+    /// Runs that ended before this.
+    pub runs: Timestamp,
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// So many deliveries, with their receipts.
+    pub deliveries: usize,
+    /// So many runs.
+    pub runs: usize,
+    /// So many refs.
+    pub refs: usize,
+}
+
 /// Why the store could not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -198,6 +227,12 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
+}
+
+/// A stored thing that cannot be read is left out of a list.
+fn unreadable(what: &'static str, which: &str, why: &StoreError) {
+    tracing::error!(what, which, "set aside, for it cannot be read: {why}");
+    metrics::counter!("pointsman_unreadable_total", "what" => what).increment(1);
 }
 
 /// The memory of the service.
@@ -226,13 +261,19 @@ pub trait Store: Send + Sync + 'static {
     /// The newest delivery, by its arrival, of the pushes of a commit under a ref that have been decided.
     async fn decision_for(&self, commit: &Commit) -> Result<Option<DeliveryRecord>, StoreError>;
 
+    /// What is known of a ref; a track of version 0 when that is nothing.
+    async fn track(&self, repository: &Repository, git_ref: &GitRef) -> Result<Track, StoreError>;
+
+    /// What is known of every ref of a repository, in any order.
+    async fn tracks(&self, repository: &Repository) -> Result<Vec<Track>, StoreError>;
+
     /// One run.
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
 
     /// Several runs.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError>;
 
-    /// Debts that are due at `now`, longest due first.
+    /// Debts that are due at `now`, longest due first, and after them those that claim to be due later than [`PUT_OFF_MAX`].
     async fn owed(&self, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError>;
 
     /// Writes what the forge was told (one per context, replacing what was told before) and how the debt stands.
@@ -243,6 +284,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Subscribers were told this.
     async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError>;
+
+    /// Forgets what is old, the oldest first, at most so many of each kind: decided deliveries, runs that are over with what
+    /// they hold, what was owed and told for commits of which nothing else is left, refs of which nobody told since. What
+    /// nothing is decided about and what is live is never forgotten.
+    ///
+    /// A store whose items expire by themselves forgets nothing here and says so with zeros: DynamoDB's time to live takes
+    /// away what its `expires` says, within some days.
+    async fn prune(&self, before: &Before, most: usize) -> Result<Pruned, StoreError>;
 
     /// Whether it can be written to; it tries.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -1,29 +1,89 @@
-//! Compares what we believe with what is.
+//! Compares what we believe with what is, so that whatever got lost on the way is found again.
+//!
+//! * Runs that should be at work and are not: here.
+//! * Pushes that nobody told of: `untold`. Statuses that somebody overwrote: `shown`. What is old: `old`.
+//! * What waits in the store (deliveries that nothing is decided about, debts, gates whose time is over) needs no search:
+//!   [`mod@crate::dispatch`], [`mod@crate::report`] and [`mod@crate::advance`] look for it by themselves.
 
 use std::collections::HashMap;
 
+use jiff::{SignedDuration, Timestamp};
 use router::id::RunId;
 use router::run::RunState;
 
-use crate::advance::start;
+use crate::advance::{advance, start};
 use crate::app::App;
+use crate::dispatch::dispatch;
 use crate::engine::{Look, Sight};
 use crate::observe::observe;
+use crate::report::report;
 use crate::store::{RunFilter, StoreError};
+
+mod old;
+mod shown;
+mod untold;
+
+pub use old::Keep;
+
+/// How often forges are asked where their branches are.
+const UNTOLD_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// How often forges are asked what they show.
+const SHOWN_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// How often what is old is looked for; a full batch is followed by the next at once.
+const OLD_EVERY: SignedDuration = SignedDuration::from_mins(10);
+
+/// What needs no look each time.
+#[derive(Debug, Default)]
+struct Last {
+    untold: Option<Timestamp>,
+    shown: Option<Timestamp>,
+    old: Option<Timestamp>,
+}
+
+/// Whether it is time again. A clock that was set back makes it time too.
+fn is_due(last: &mut Option<Timestamp>, every: SignedDuration, now: Timestamp) -> bool {
+    let due = last.is_none_or(|last| now < last || now.duration_since(last) >= every);
+    if due {
+        *last = Some(now);
+    }
+    due
+}
+
+/// Says that something was found and mended.
+fn mended(what: &'static str) {
+    metrics::counter!("pointsman_sweep_repairs_total", "what" => what).increment(1);
+}
 
 /// Remembers the last look, because one look is not enough: an engine that has just ended a run may not have been heard yet.
 #[derive(Debug, Default)]
 pub struct Sweeper {
     idle: HashMap<RunId, u64>,
+    last: Last,
 }
 
 impl Sweeper {
-    /// Takes in what the engine knows of the runs that it has or that wait at a gate, and we have missed. Those that should be at
-    /// work and that it does not know, twice in a row and without having moved in between, are handed to it again.
+    /// Looks at everything whose time has come.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]: the rest is looked at the next time.
     pub async fn sweep(&mut self, app: &App) -> Result<(), StoreError> {
+        self.at_work(app).await?;
+        let now = app.clock.now();
+        if is_due(&mut self.last.untold, UNTOLD_EVERY, now) {
+            untold::find(app).await?;
+        }
+        if is_due(&mut self.last.shown, SHOWN_EVERY, now) {
+            shown::mend(app).await?;
+        }
+        if is_due(&mut self.last.old, OLD_EVERY, now) && !old::forget(app).await? {
+            self.last.old = None;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the engine knows of the runs that it has or that wait at a gate, and we have missed. Those that should be at
+    /// work and that it does not know, twice in a row and without having moved in between, are handed to it again.
+    async fn at_work(&mut self, app: &App) -> Result<(), StoreError> {
         let mut idle = HashMap::new();
         for run in app.store.runs(RunFilter::Live).await? {
             if run.state == RunState::Queued {
@@ -44,6 +104,7 @@ impl Sweeper {
             }
             if self.idle.get(&run.id) == Some(&run.version) {
                 tracing::warn!(run.id = %run.id, "the engine had forgotten it; handed over again");
+                mended("run");
                 start(app, &run).await?;
             } else {
                 idle.insert(run.id.clone(), run.version);
@@ -52,4 +113,16 @@ impl Sweeper {
         self.idle = idle;
         Ok(())
     }
+}
+
+/// Everything that is done without being told: what workers do that look by themselves, and the sweep. Called again and
+/// again, it brings everything to the truth alone.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn alone(app: &App, sweeper: &mut Sweeper) -> Result<(), StoreError> {
+    sweeper.sweep(app).await?;
+    dispatch(app).await?;
+    advance(app).await?;
+    report(app).await
 }

@@ -63,6 +63,7 @@ fn push(routes: usize, files: usize) -> Event {
         forced: false,
         changed: ChangedFiles::known(changed),
         message: "change a service".to_owned(),
+        pushed_at: None,
     })
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Origin, RepoPath, Repository, RequestRef};
@@ -76,6 +77,9 @@ pub struct Push {
     pub changed: ChangedFiles,
     /// The message of the newest commit, empty when the forge does not say.
     pub message: String,
+    /// When it was pushed, by the forge's clock, to the second; none when the forge does not say.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
 }
 
 /// The files a push changed, which may be unknown: a value, not an error.
@@ -112,6 +116,9 @@ pub struct Deleted {
     pub before: Option<CommitId>,
     /// Who deleted it.
     pub actor: String,
+    /// When, by the forge's clock; none when the forge does not say.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
 }
 
 /// A pull request or merge request.
@@ -172,6 +179,7 @@ impl ChangeRequest {
             forced: false,
             changed: self.changed.clone(),
             message: self.title.clone(),
+            pushed_at: None,
         })
     }
 }

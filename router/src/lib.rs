@@ -14,6 +14,7 @@
 //! | [`pipeline`] | the model: stages, environments, gates |
 //! | [`rules`] | whether, which and how far a push travels |
 //! | [`run`] | the state machine of one pipeline start |
+//! | [`track`] | where a ref has been: which push is new, which one came first |
 //! | [`status`] | a run in the words a forge shows on a commit |
 
 pub mod buildspec;
@@ -25,5 +26,6 @@ pub mod rules;
 pub mod run;
 pub mod secret;
 pub mod status;
+pub mod track;
 pub mod verify;
 pub mod yaml;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ForgeKind, ForgeName, PipelineName, Repository, RouteName};
+use crate::id::{ForgeKind, ForgeName, PipelineName, RepoPath, Repository, RouteName};
 use crate::pipeline::{Buildspec, Concurrency, Deploy, Environment, Planned, Stage};
 use crate::problem::Place;
 
@@ -51,6 +51,15 @@ pub struct NamedRepository {
     pub variables: BTreeMap<String, String>,
     /// Where the local engine fetches from, if not from the forge's own address.
     pub clone: Option<String>,
+}
+
+impl NamedRepository {
+    /// The repository that the entry names on a forge; none when it names another forge's, or is a glob of them.
+    pub fn exactly(&self, forge: &ForgeName, kind: ForgeKind) -> Option<Repository> {
+        let there = self.kind == kind && self.forge.as_ref().is_none_or(|named| named == forge);
+        let path = self.path.exact().filter(|_| there)?;
+        Some(Repository { forge: forge.clone(), kind, path: RepoPath::new(path).ok()? })
+    }
 }
 
 /// A pipeline of the rule file, with all its stages.

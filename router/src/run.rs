@@ -28,14 +28,22 @@ pub struct RunKey {
     pub repository: Repository,
     /// What was pushed.
     pub git_ref: GitRef,
-    /// Where it pointed before.
+    /// Where it pointed before, as it was told first; no part of what makes the key.
     pub before: Option<CommitId>,
     /// The commit.
     pub commit: CommitId,
     /// The route.
     pub route: RouteName,
+    /// The how-manieth arrival of the ref at this commit, from 1; see [`crate::track`].
+    #[serde(default = "first")]
+    pub visit: u32,
     /// From 1; each retry counts one up.
     pub attempt: u32,
+}
+
+/// Every push was taken for the first when they were not counted.
+fn first() -> u32 {
+    1
 }
 
 /// Our record of one pipeline start for one commit.

@@ -7,6 +7,8 @@ mod arrows;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod wire;

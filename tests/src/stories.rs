@@ -7,6 +7,7 @@ mod functions;
 mod gates;
 mod gateway;
 mod house;
+mod lost;
 mod order;
 mod pushes;
 mod requests;

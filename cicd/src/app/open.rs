@@ -34,6 +34,7 @@ use crate::sns::{Topics, Web};
 use crate::store::Store;
 use crate::store::dynamodb::DynamoStore;
 use crate::store::sqlite::SqliteStore;
+use crate::sweep::Keep;
 
 /// Events that may wait for the listener.
 const EVENTS_WAITING: usize = 256;
@@ -51,6 +52,8 @@ pub async fn open(
     let rules = RulesFile::open(&settings.rules, aws).await;
     let rules = Arc::new(rules.map_err(|text| anyhow!("the rules cannot be used\n{text}"))?);
     let store = store(settings, aws, Arc::clone(&clock)).await?;
+    let folders = ["logs", "artifacts"].map(|name| settings.data.join(name)).to_vec();
+    let keep = Keep { folders, ..settings.keep.clone() };
     let logs = Logs::new(settings.data.join("logs"));
     let (forges, renewed) = forges(settings, &rules)?;
     let (events, told) = mpsc::channel(EVENTS_WAITING);
@@ -74,6 +77,7 @@ pub async fn open(
         doors: doors(settings)?,
         rules,
         logs,
+        keep,
         access: Access::new(tokens(settings)),
         base_url,
         wake: Wake::default(),

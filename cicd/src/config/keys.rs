@@ -29,8 +29,17 @@ pub const SLOTS: Key = Key { file: "slots", variable: "POINTSMAN_SLOTS", flag: "
 /// What remembers.
 pub const STORE: Key = Key { file: "store", variable: "POINTSMAN_STORE", flag: "--store" };
 
+/// How long deliveries and their receipts are kept.
+pub const KEEP_DELIVERIES: Key =
+    Key { file: "keep_deliveries", variable: "POINTSMAN_KEEP_DELIVERIES", flag: "--keep-deliveries" };
+/// How long runs are kept after their end.
+pub const KEEP_RUNS: Key = Key { file: "keep_runs", variable: "POINTSMAN_KEEP_RUNS", flag: "--keep-runs" };
+/// How long logs and artifacts of runs are kept after their end.
+pub const KEEP_FILES: Key = Key { file: "keep_files", variable: "POINTSMAN_KEEP_FILES", flag: "--keep-files" };
+
 /// The settings of the service itself.
-pub const PLAIN: [Key; 7] = [LISTEN, RULES, DATA, STORE, ENGINE, BASE_URL, SLOTS];
+pub const PLAIN: [Key; 10] =
+    [LISTEN, RULES, DATA, STORE, ENGINE, BASE_URL, SLOTS, KEEP_DELIVERIES, KEEP_RUNS, KEEP_FILES];
 
 /// Another file than `pointsman.toml`.
 pub const CONFIG_FLAG: &str = "--config";

@@ -4,13 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use url::Url;
 
 use super::file::File;
 use super::gather::{Gather, Given, beside};
-use super::keys::{BASE_URL, DATA, ENGINE, Key, LISTEN, RULES, SLOTS, STORE};
+use super::keys::{BASE_URL, DATA, ENGINE, KEEP_DELIVERIES, KEEP_FILES, KEEP_RUNS, Key, LISTEN, RULES, SLOTS, STORE};
 use super::{EngineChoice, Flags, Origin, RulesPlace, StoreChoice};
 use crate::aws::NoObject;
+use crate::sweep::Keep;
 
 const DEFAULT_RULES: &str = "pointsman.yaml";
 const DEFAULT_DATA: &str = ".pointsman";
@@ -24,6 +26,7 @@ pub(super) struct Plain {
     pub(super) engine: EngineChoice,
     pub(super) base_url: Option<String>,
     pub(super) slots: NonZeroUsize,
+    pub(super) keep: Keep,
 }
 
 /// Reads them; one that is wrong is reported and has its default's place.
@@ -36,6 +39,15 @@ pub(super) fn read(flags: &Flags, file: &File, gather: &mut Gather<'_>) -> Plain
     let (listen, rules, data) = (given(&flags.listen, LISTEN), given(&flags.rules, RULES), given(&flags.data, DATA));
     let (engine, base_url) = (given(&flags.engine, ENGINE), given(&flags.base_url, BASE_URL));
     let (slots, store) = (given(&flags.slots, SLOTS), given(&flags.store, STORE));
+    let (deliveries, runs) = (given(&flags.keep_deliveries, KEEP_DELIVERIES), given(&flags.keep_runs, KEEP_RUNS));
+    let files = given(&flags.keep_files, KEEP_FILES);
+    let usual = Keep::default();
+    let keep = Keep {
+        deliveries: age(deliveries, usual.deliveries, gather),
+        runs: age(runs, usual.runs, gather),
+        files: age(files, usual.files, gather),
+        ..usual
+    };
     let place = |given: Option<Given>, default: &str| {
         given.map_or_else(|| PathBuf::from(default), |given| beside(&given.origin, &given.text))
     };
@@ -50,6 +62,7 @@ pub(super) fn read(flags: &Flags, file: &File, gather: &mut Gather<'_>) -> Plain
         engine: engine.and_then(|given| choice("engine", &ENGINES, &given, gather)).unwrap_or(EngineChoice::Local),
         base_url: base_url.and_then(|given| links(&given, gather)),
         slots: slots.and_then(|given| number(&given, gather)).unwrap_or_else(processors),
+        keep,
     }
 }
 
@@ -63,6 +76,7 @@ impl Default for Plain {
             engine: EngineChoice::Local,
             base_url: None,
             slots: processors(),
+            keep: Keep::default(),
         }
     }
 }
@@ -139,4 +153,21 @@ fn number(given: &Given, gather: &mut Gather<'_>) -> Option<NonZeroUsize> {
         gather.wrong(&given.origin, format!("{:?} is not a number of steps", given.text), "write a number from 1 on");
     }
     read
+}
+
+/// `90d`, `12h`; at least an hour, because what is under way must find what came before it.
+fn age(given: Option<Given>, usual: SignedDuration, gather: &mut Gather<'_>) -> SignedDuration {
+    let Some(given) = given else { return usual };
+    let hours = match given.text.strip_suffix('d') {
+        Some(days) => days.parse::<i64>().ok().and_then(|days| days.checked_mul(24)),
+        None => given.text.strip_suffix('h').and_then(|hours| hours.parse().ok()),
+    };
+    match hours.filter(|hours| (1..=24 * 36_500).contains(hours)) {
+        Some(hours) => SignedDuration::from_hours(hours),
+        None => {
+            let message = format!("{:?} is not a time to keep things", given.text);
+            gather.wrong(&given.origin, message, "write a number of days or hours, an hour at least: 90d, 12h");
+            usual
+        }
+    }
 }

@@ -26,6 +26,7 @@ use super::words::{at_most_chars, header_token};
 use super::{ANSWER_WITHIN, Archive, CONNECT_WITHIN, CloneFrom, Forge, NoArchive, Told, TryLater, USER_AGENT, archive};
 use crate::store::Commit;
 
+mod asked;
 mod refused;
 
 /// GitHub's own API.
@@ -169,6 +170,23 @@ impl Forge for Github {
         value.set_sensitive(true);
         let what = format!("commit {} of {}", commit.short(), repository.path);
         archive::fetch(&self.archives, url, (AUTHORIZATION, value), &what).await
+    }
+
+    /// Its events say so.
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {
+        Ok(push.forced)
+    }
+
+    async fn tip(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        self.tip_of(repository, git_ref).await
+    }
+
+    async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.all_branches(repository).await
+    }
+
+    async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+        self.not_shown(commit, wanted).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

@@ -26,6 +26,7 @@ use crate::store::Commit;
 use refused::Refused;
 use wire::Wire;
 
+mod asked;
 mod refused;
 mod wire;
 
@@ -153,6 +154,25 @@ impl Forge for Gitlab {
         value.set_sensitive(true);
         let what = format!("commit {} of {}", commit.short(), repository.path);
         archive::fetch(&self.archives, url, (HeaderName::from_static("private-token"), value), &what).await
+    }
+
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {
+        match &push.before {
+            Some(before) => self.dropped(push, before).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn tip(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        self.tip_of(repository, git_ref).await
+    }
+
+    async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.all_branches(repository).await
+    }
+
+    async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+        self.not_shown(commit, wanted).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use router::event::{ChangedFiles, Push};
-use router::id::{CommitId, RepoPath, Repository};
+use router::id::{CommitId, GitRef, RepoPath, Repository};
 use router::status::Status;
 
-use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
+use super::{Archive, BRANCHES_MAX, CloneFrom, Forge, NoArchive, Told, TryLater};
 use crate::git::{self, GitError};
 use crate::store::Commit;
 
@@ -23,6 +23,11 @@ impl Local {
     /// `clone_of` looks the rule file's `clone` up: a path, or an address that git can fetch from without a secret.
     pub fn new(clone_of: impl Fn(&RepoPath) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { clone_of: Box::new(clone_of) }
+    }
+
+    fn folder(&self, repository: &Repository) -> Result<PathBuf, TryLater> {
+        let folder = (self.clone_of)(&repository.path).map(PathBuf::from).filter(|folder| folder.is_dir());
+        folder.ok_or_else(|| TryLater::new("the rule file names no folder to look in"))
     }
 }
 
@@ -55,6 +60,26 @@ impl Forge for Local {
                 Err(NoArchive::Never(format!("{repository} has no folder on this machine; name one with `clone`")))
             }
         }
+    }
+
+    /// Its hook says so.
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {
+        Ok(push.forced)
+    }
+
+    async fn tip(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        let refs = git::refs(&self.folder(repository)?).await.map_err(|error| TryLater::new(error.to_string()))?;
+        Ok(refs.into_iter().find(|(found, _)| found == git_ref).map(|(_, commit)| commit))
+    }
+
+    async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        let refs = git::refs(&self.folder(repository)?).await.map_err(|error| TryLater::new(error.to_string()))?;
+        let branches: Vec<_> = refs.into_iter().filter(|(found, _)| found.branch().is_some()).collect();
+        Ok(Some(branches).filter(|branches| branches.len() <= BRANCHES_MAX))
+    }
+
+    async fn missing(&self, _commit: &Commit, _wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+        Ok(Vec::new())
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

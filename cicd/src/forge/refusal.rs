@@ -30,6 +30,14 @@ impl Refusal {
         }
     }
 
+    /// What it means for a question that can be put again at any time.
+    pub(super) fn unanswered(self) -> TryLater {
+        match self {
+            Self::Later(later) => later,
+            Self::Never(why) | Self::Token(why) => TryLater::new(why),
+        }
+    }
+
     /// What it means for the files of a push. A push does not wait for a person: without evidence more is built, not less.
     pub(super) fn files(self) -> Result<ChangedFiles, TryLater> {
         match self {

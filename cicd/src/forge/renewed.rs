@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use router::event::{ChangedFiles, Push};
-use router::id::{CommitId, Repository};
+use router::id::{CommitId, GitRef, Repository};
 use router::status::Status;
 
 use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
@@ -38,6 +38,22 @@ impl Forge for Renewed {
 
     async fn archive(&self, repository: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
         self.0.load_full().archive(repository, commit).await
+    }
+
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {
+        self.0.load_full().rewrote(push).await
+    }
+
+    async fn tip(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        self.0.load_full().tip(repository, git_ref).await
+    }
+
+    async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.0.load_full().branches(repository).await
+    }
+
+    async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+        self.0.load_full().missing(commit, wanted).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use router::id::CommitId;
+use router::id::{CommitId, GitRef};
 
 use super::command::Git;
 use super::{GitError, LOCAL_TIMEOUT};
@@ -37,4 +37,22 @@ pub async fn message(repository: &Path, commit: &CommitId) -> Result<String, Git
 pub async fn is_ancestor(repository: &Path, before: &CommitId, after: &CommitId) -> Result<bool, GitError> {
     let asked = ["merge-base", "--is-ancestor", before.as_str(), after.as_str()];
     Ok(Git::on(repository).args(asked).run(LOCAL_TIMEOUT).await?.ok)
+}
+
+/// Every branch and tag with the commit that it is, or is the tag of.
+///
+/// # Errors
+/// [`GitError`] when there is no repository.
+pub async fn refs(repository: &Path) -> Result<Vec<(GitRef, CommitId)>, GitError> {
+    let format = "--format=%(refname)%00%(objectname)%00%(*objectname)";
+    let said = Git::on(repository).args(["for-each-ref", format, "refs/heads", "refs/tags"]).run(LOCAL_TIMEOUT).await?;
+    let lines = String::from_utf8_lossy(&said.stdout).into_owned();
+    said.well()?;
+    let read = |line: &str| {
+        let mut parts = line.split('\0');
+        let (name, object, peeled) = (parts.next()?, parts.next()?, parts.next()?);
+        let commit = if peeled.is_empty() { object } else { peeled };
+        Some((GitRef::new(name).ok()?, CommitId::new(commit).ok()?))
+    };
+    Ok(lines.lines().filter_map(read).collect())
 }

@@ -112,6 +112,7 @@ impl Described {
             actor: self.actor.clone(),
             created: false,
             forced: false,
+            pushed_at: None,
             changed,
             message: self.message.clone(),
         })

@@ -15,6 +15,7 @@
 //! | | `decided#<digest of ref>#<place>` | leads to a delivery that was decided for it | |
 //! | | `debt#<digest of ref>` | what is owed for it, and what the forge was told | `due`, by when, while it is owed |
 //! | `execution#<execution>` | `run` | leads to the run that the engine calls so | |
+//! | `track#<repository>` | `<digest of ref>` | where a ref has been, as JSON, and its version | |
 //! | `claim#<repository>` | `<environment>` | the run that holds it | |
 //! | `notices` | `<time>#<id>` | what subscribers are to be told | |
 //! | `heartbeat` | `heartbeat` | written when somebody asks whether it can be | |
@@ -52,13 +53,15 @@
 //! | `delivery`, `run` | 1 | read *D*/4 or *R*/4 |
 //! | `decision_for` | 2 | read 1 + *D*/4 |
 //! | `deliveries`, `runs` | 2, one more for each hundred and with `before` | read 1 + for each *D*/4 or *R*/4 |
-//! | `owed` | 1, with something due 2 | read 1 + for each *S*/4 |
+//! | `owed` | 2, with something due 3 | read 2 + for each *S*/4 |
 //! | `settle` | 2, nothing told 1 | write 2 *S* + 1 |
+//! | `track` | 1 | read 1 |
+//! | `tracks` | 1 | read 1/4 KB of all |
 //! | `notices` | 1 | read 1 + for each its size / 4 |
 //! | `notice_told` | 1 | write 1; and `commit` writes 2 for each |
 //! | `ready` | 1 | write 1 |
 //!
-//! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each claim, release,
+//! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each track, claim, release,
 //! execution, debt and notice, two for a decision. So one push may end more than forty runs; a change with more parts is refused.
 //!
 //! The partitions `undecided` and `live` and the lists of the index take a thousand writes a second each: some hundreds of
@@ -73,7 +76,7 @@
 //! can meet a conflict or a holder, and they come first, so then nothing has been written.
 //!
 //! # What goes away
-//! `expires` is the table's time to live: deliveries and decisions, and runs and debts once nothing moves them, go after
+//! `expires` is the table's time to live: deliveries and decisions, and runs, debts and tracks once nothing moves them, go after
 //! [`RETENTION`] or what [`DynamoStore::keeping`] says. Live runs, and who holds what, stay.
 
 use std::sync::Arc;
@@ -83,9 +86,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
-use router::id::{DeliveryId, RunId};
+use router::id::{DeliveryId, GitRef, Repository, RunId};
 use router::run::Run;
 use router::status::Status;
+use router::track::Track;
 
 use self::change::Times;
 use self::item::{n, nanoseconds, sortable};
@@ -93,8 +97,8 @@ use self::key::Key;
 use self::table::Table;
 use self::update::Update;
 use super::{
-    Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Remembered, RunFilter, Settled, Store,
-    StoreError, Undecided,
+    Before, Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Pruned, Remembered, RunFilter, Settled,
+    Store, StoreError, Undecided,
 };
 use crate::clock::Clock;
 
@@ -110,6 +114,7 @@ mod patience;
 mod runs;
 mod schema;
 mod table;
+mod tracks;
 mod update;
 
 pub use self::schema::create_table;
@@ -205,6 +210,14 @@ impl Store for DynamoStore {
         deliveries::newest_of_commit(&self.table, commit).await
     }
 
+    async fn track(&self, repository: &Repository, git_ref: &GitRef) -> Result<Track, StoreError> {
+        tracks::one(&self.table, repository, git_ref).await
+    }
+
+    async fn tracks(&self, repository: &Repository) -> Result<Vec<Track>, StoreError> {
+        tracks::of_repository(&self.table, repository).await
+    }
+
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         runs::one(&self.table, id).await
     }
@@ -227,6 +240,11 @@ impl Store for DynamoStore {
 
     async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError> {
         notices::told(&self.table, notice).await
+    }
+
+    /// The table's time to live does it.
+    async fn prune(&self, _before: &Before, _most: usize) -> Result<Pruned, StoreError> {
+        Ok(Pruned::default())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

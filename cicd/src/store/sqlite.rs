@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use router::id::{DeliveryId, RunId};
+use router::id::{DeliveryId, GitRef, Repository, RunId};
 use router::run::Run;
 use router::status::Status;
+use router::track::Track;
 use rusqlite::Connection;
 
 use self::checkpoint::Checkpoints;
@@ -20,11 +21,12 @@ use self::folder::Folder;
 use self::readers::Readers;
 use self::writer::{Writer, whole};
 use super::{
-    Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Remembered, RunFilter, Settled, Store,
-    StoreError, Undecided,
+    Before, Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Pruned, Remembered, RunFilter, Settled,
+    Store, StoreError, Undecided,
 };
 use crate::clock::Clock;
 
+mod aside;
 mod change;
 mod checkpoint;
 mod columns;
@@ -34,9 +36,11 @@ mod error;
 mod folder;
 mod history;
 mod notices;
+mod prune;
 mod readers;
 mod runs;
 mod schema;
+mod tracks;
 mod writer;
 
 pub use history::history;
@@ -65,9 +69,23 @@ impl SqliteStore {
         let folder = Folder::take(folder)?;
         let mut connection = connect(&folder)?;
         schema::migrate(&mut connection)?;
+        aside::give_back(&connection)?;
         let readers = Readers::open(&folder.database())?;
         let checkpoints = Checkpoints::spawn(connect(&folder)?)?;
         Ok(Self { writer: Writer::spawn(connection, checkpoints)?, readers, clock, _folder: folder })
+    }
+}
+
+impl SqliteStore {
+    /// Sets aside what could not be read, and gives the rest.
+    async fn set_aside<T>(&self, what: &'static str, read: aside::Read<T>) -> Result<Vec<T>, StoreError> {
+        if !read.unreadable.is_empty() {
+            let (rows, now) = (read.unreadable.clone(), self.clock.now());
+            self.writer
+                .ask(move |connection| whole(connection, |()| true, |c| aside::put(c, what, &rows, now)))
+                .await?;
+        }
+        Ok(read.readable(what))
     }
 }
 
@@ -108,7 +126,15 @@ impl Store for SqliteStore {
     }
 
     async fn undecided(&self, most: usize) -> Result<Vec<Undecided>, StoreError> {
-        self.readers.ask(move |connection| deliveries::undecided(connection, most)).await
+        loop {
+            let read = self.readers.ask(move |connection| deliveries::undecided(connection, most)).await?;
+            // What was set aside made room for others.
+            let again = read.found.is_empty() && !read.unreadable.is_empty();
+            let found = self.set_aside("delivery", read).await?;
+            if !again {
+                return Ok(found);
+            }
+        }
     }
 
     async fn original(&self, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
@@ -131,13 +157,24 @@ impl Store for SqliteStore {
         self.readers.ask(move |connection| deliveries::of_commit(connection, &commit)).await
     }
 
+    async fn track(&self, repository: &Repository, git_ref: &GitRef) -> Result<Track, StoreError> {
+        let (of, git_ref) = (repository.clone(), git_ref.clone());
+        self.readers.ask(move |connection| tracks::one(connection, &of, &git_ref)).await
+    }
+
+    async fn tracks(&self, repository: &Repository) -> Result<Vec<Track>, StoreError> {
+        let of = repository.clone();
+        self.readers.ask(move |connection| tracks::of_repository(connection, &of)).await
+    }
+
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         let id = id.clone();
         self.readers.ask(move |connection| runs::one(connection, &id)).await
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
-        self.readers.ask(move |connection| runs::several(connection, &filter)).await
+        let read = self.readers.ask(move |connection| runs::several(connection, &filter)).await?;
+        self.set_aside("run", read).await
     }
 
     async fn owed(&self, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError> {
@@ -158,6 +195,11 @@ impl Store for SqliteStore {
     async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError> {
         let notice = notice.clone();
         self.writer.ask(move |connection| notices::told(connection, &notice)).await
+    }
+
+    async fn prune(&self, before: &Before, most: usize) -> Result<Pruned, StoreError> {
+        let before = *before;
+        self.writer.ask(move |connection| whole(connection, |_| true, |c| prune::prune(c, &before, most))).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -7,7 +7,9 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::reading::{self, Why, or_default};
 use super::{About, ChangeRequest, ChangedFiles, Deleted, Delivered, Event, Push};
@@ -63,6 +65,14 @@ struct Repo {
     full_name: String,
 }
 
+/// In a push the time of it stands with the repository, in seconds since 1970.
+#[derive(Deserialize)]
+struct PushedRepo {
+    full_name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pushed_at: Value,
+}
+
 /// A sender has a `login`, a pusher has a `name`.
 #[derive(Deserialize, Default)]
 struct Account {
@@ -87,7 +97,7 @@ struct PushBody {
     #[serde(default, deserialize_with = "or_default")]
     commits: Vec<Commit>,
     head_commit: Option<HeadCommit>,
-    repository: Repo,
+    repository: PushedRepo,
     #[serde(default, deserialize_with = "or_default")]
     pusher: Account,
     #[serde(default, deserialize_with = "or_default")]
@@ -110,7 +120,8 @@ struct Commit {
 
 fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     let body: PushBody = serde_json::from_slice(json)?;
-    let repository = repository(&body.repository, forge)?;
+    let pushed_at = body.repository.pushed_at.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let repository = repository(&Repo { full_name: body.repository.full_name }, forge)?;
     let actor = reading::actor([&body.sender.login, &body.pusher.name]);
     let Some(git_ref) = reading::git_ref(&body.git_ref)? else {
         return Ok(reading::not_for_us("push", repository, actor));
@@ -121,7 +132,7 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     let before = CommitId::or_zero(&body.before)?;
     let after = match CommitId::or_zero(&body.after)? {
         Some(after) if !body.deleted => after,
-        _ => return Ok(Event::Deleted(Deleted { repository, git_ref, before, actor })),
+        _ => return Ok(Event::Deleted(Deleted { repository, git_ref, before, actor, pushed_at })),
     };
     // An annotated tag points to a tag object; the commit, which statuses go to, is the head commit.
     let commit = match (&git_ref, &body.head_commit) {
@@ -134,7 +145,7 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         Some(why) => ChangedFiles::Unknown(why),
         None => reading::files(body.commits.into_iter().flat_map(Commit::paths)),
     };
-    Ok(Event::Push(Push { repository, git_ref, before, commit, actor, created, forced, changed, message }))
+    Ok(Event::Push(Push { repository, git_ref, before, commit, actor, created, forced, changed, message, pushed_at }))
 }
 
 /// Why the listed commits do not tell all the files that changed, if so.

@@ -100,7 +100,7 @@ fn push(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     };
     let before = CommitId::or_zero(&body.before)?;
     let Some(after) = CommitId::or_zero(&body.after)? else {
-        return Ok(Event::Deleted(Deleted { repository, git_ref, before, actor }));
+        return Ok(Event::Deleted(Deleted { repository, git_ref, before, actor, pushed_at: None }));
     };
     let commit = match body.checkout_sha {
         Some(Some(ref commit)) => CommitId::new(commit)?,
@@ -116,7 +116,18 @@ fn push(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         Some(why) => ChangedFiles::Unknown(why),
         None => reading::files(body.commits.into_iter().flat_map(Commit::paths)),
     };
-    Ok(Event::Push(Push { repository, git_ref, before, commit, actor, created, forced: false, changed, message }))
+    Ok(Event::Push(Push {
+        repository,
+        git_ref,
+        before,
+        commit,
+        actor,
+        created,
+        forced: false,
+        changed,
+        message,
+        pushed_at: None,
+    }))
 }
 
 /// Why the listed commits do not tell all the files that changed, if so.

@@ -68,7 +68,7 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     };
     let before = body.before.map_or(Ok(None), |before| CommitId::or_zero(&before))?;
     let Some(commit) = CommitId::or_zero(&body.after)? else {
-        return Ok(Event::Deleted(Deleted { repository, git_ref, before, actor }));
+        return Ok(Event::Deleted(Deleted { repository, git_ref, before, actor, pushed_at: None }));
     };
     let changed = match body.changed {
         Some(paths) => reading::files(paths),
@@ -76,7 +76,18 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     };
     let (created, message) = (before.is_none(), reading::message(&body.message));
     let forced = body.forced;
-    Ok(Event::Push(Push { repository, git_ref, before, commit, actor, created, forced, changed, message }))
+    Ok(Event::Push(Push {
+        repository,
+        git_ref,
+        before,
+        commit,
+        actor,
+        created,
+        forced,
+        changed,
+        message,
+        pushed_at: None,
+    }))
 }
 
 #[derive(Deserialize, Default)]

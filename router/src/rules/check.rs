@@ -67,6 +67,7 @@ fn push(test: &Expectation, repository: Repository) -> Push {
         forced: test.forced,
         changed: test.changed.clone(),
         message: test.message.clone(),
+        pushed_at: None,
     }
 }
 

@@ -142,6 +142,10 @@ impl Condition {
         self.all.iter().any(Predicate::is_about_files)
     }
 
+    pub(super) fn looks_at_history(&self) -> bool {
+        self.all.iter().any(|predicate| matches!(predicate, Predicate::Forced(_)))
+    }
+
     /// The changed files that this condition's globs did not match: what its `then` hands on.
     pub(super) fn left_over(&self, changed: &ChangedFiles) -> ChangedFiles {
         let ChangedFiles::Known(files) = changed else { return changed.clone() };

@@ -44,6 +44,14 @@ impl Rules {
         until_owner.any(|route| route.condition.looks_at_files())
     }
 
+    /// Whether it matters for any push that history was rewritten: some entry asks for that, or for the changed files, which
+    /// are not all listed then.
+    pub fn look_at_history(&self) -> bool {
+        let ignored = self.ignore.iter().map(|entry| &entry.condition);
+        let mut all = ignored.chain(self.routes.iter().map(|route| &route.condition));
+        all.any(|condition| condition.looks_at_files() || condition.looks_at_history())
+    }
+
     fn decide_push(&self, push: &Push) -> Decision {
         let Some(repository) = self.repository_named(&push.repository) else {
             return self.refused(format!("no entry of `repositories` names {}", push.repository));

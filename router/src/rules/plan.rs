@@ -207,6 +207,7 @@ routes:
             actor: "dana".to_owned(),
             created: false,
             forced: false,
+            pushed_at: None,
             changed: ChangedFiles::known(["a"]),
             message: String::new(),
         });

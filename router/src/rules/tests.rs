@@ -36,6 +36,7 @@ fn push(name: &str, changed: ChangedFiles) -> Push {
         forced: false,
         changed,
         message: "change things".to_owned(),
+        pushed_at: None,
     }
 }
 

@@ -14,12 +14,11 @@ impl RunKey {
     /// The run's id: the first 16 hex digits of the key's SHA-256. The engine's idempotency token is made of it too.
     pub fn id(&self) -> RunId {
         let mut hash = Sha256::new();
-        let before = self.before.as_ref().map_or("", |commit| commit.as_str());
         let parts = [
             self.repository.to_string(),
             self.git_ref.to_string(),
-            before.to_owned(),
             self.commit.to_string(),
+            self.visit.to_string(),
             self.route.to_string(),
             self.attempt.to_string(),
         ];
@@ -34,6 +33,7 @@ impl RunKey {
 /// The push behind a run: what is needed of it when the next run of a chain is made.
 impl Run {
     /// The first run of a decided chain; the rest of the chain waits in `then`.
+    /// It is of the ref's first visit to the commit; see [`Run::on_visit`].
     pub fn new(push: &Push, delivery: &DeliveryId, rules: &str, chain: &[Planned], now: Timestamp) -> Option<Self> {
         let (first, then) = chain.split_first()?;
         let key = RunKey {
@@ -42,6 +42,7 @@ impl Run {
             before: push.before.clone(),
             commit: push.commit.clone(),
             route: first.route.clone(),
+            visit: 1,
             attempt: 1,
         };
         let title = push.message.lines().next().unwrap_or_default().chars().take(200).collect();
@@ -52,6 +53,13 @@ impl Run {
             rules: rules.to_owned(),
             ..Self::fresh(key, first, then, now)
         })
+    }
+
+    /// The same for another visit of the ref to the commit, which makes it another run.
+    #[must_use]
+    pub fn on_visit(self, visit: u32) -> Self {
+        let key = RunKey { visit, ..self.key };
+        Self { id: key.id(), key, ..self }
     }
 
     /// The run that this one's success starts, when there is one.

@@ -69,6 +69,7 @@ pub(crate) fn push(branch: &str, commit: char) -> Push {
         forced: false,
         changed: ChangedFiles::known(["src/a.rs"]),
         message: "add a thing\n\nand say why".to_owned(),
+        pushed_at: None,
     }
 }
 

@@ -344,6 +344,7 @@ fn run(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> Run 
         forced: false,
         changed: ChangedFiles::Unknown(String::new()),
         message: String::new(),
+        pushed_at: None,
     };
     let planned = Planned { route: "main".parse().unwrap(), plan };
     let delivery = DeliveryId::new("delivery").unwrap();

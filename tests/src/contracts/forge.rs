@@ -103,6 +103,7 @@ impl Subject {
             forced: false,
             changed: ChangedFiles::Unknown("the event could not say".to_owned()),
             message: String::new(),
+            pushed_at: None,
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn push(n: u32) -> Push {
         forced: false,
         changed: ChangedFiles::Unknown("the branch is new".to_owned()),
         message: "change \"this\"\n\nand 'that' 🚀".to_owned(),
+        pushed_at: None,
     }
 }
 

@@ -10,9 +10,15 @@ use router::id::{ForgeKind, RunId};
 use router::run::RunState;
 use router::status::StatusState;
 
+use self::lasting::{
+    a_debt_that_claims_to_be_due_much_later_is_due, a_debt_that_failed_waits_as_long_as_told,
+    what_is_live_or_young_or_undecided_is_never_forgotten,
+    where_a_ref_has_been_is_saved_under_the_version_that_was_read,
+};
 use super::samples;
 
 mod dynamodb;
+mod lasting;
 mod notices;
 mod sqlite;
 
@@ -443,25 +449,6 @@ async fn settling_an_older_count_leaves_the_newer_debt<S: Shelf>(bench: Bench<S>
     assert_eq!(bench.due().await.len(), 1, "a count must not come twice");
 }
 
-async fn a_debt_that_failed_waits_as_long_as_told<S: Shelf>(bench: Bench<S>) {
-    let owe = || Change { owed: vec![samples::commit(1)], ..Change::default() };
-    bench.holds(owe()).await;
-    let debt = bench.due().await.remove(0);
-    let later = bench.now() + jiff::SignedDuration::from_secs(60);
-    bench.store.settle(&debt, &[], Settled::Later(later, "rate limited".to_owned())).await.unwrap();
-    bench.holds(owe()).await;
-    assert!(bench.due().await.is_empty(), "a new debt does not end the forge's wish to be left alone");
-    bench.clock.advance_seconds(60);
-    let debt = bench.due().await.remove(0);
-    assert_eq!(debt.failures, 1);
-    bench.store.settle(&debt, &[], Settled::Later(bench.now(), "again".to_owned())).await.unwrap();
-    let debt = bench.due().await.remove(0);
-    assert_eq!(debt.failures, 2);
-    bench.store.settle(&debt, &[], Settled::Paid).await.unwrap();
-    bench.holds(owe()).await;
-    assert_eq!(bench.due().await.remove(0).failures, 0);
-}
-
 async fn it_is_ready_when_it_can_be_written_to<S: Shelf>(bench: Bench<S>) {
     bench.store.ready().await.unwrap();
 }
@@ -504,6 +491,9 @@ macro_rules! contract {
             a_debt_that_failed_waits_as_long_as_told
             notices_wait_in_their_order_until_they_are_told
             notices_hold_with_their_change_or_not_at_all
+            where_a_ref_has_been_is_saved_under_the_version_that_was_read
+            what_is_live_or_young_or_undecided_is_never_forgotten
+            a_debt_that_claims_to_be_due_much_later_is_due
             it_is_ready_when_it_can_be_written_to
         ]);
     };

@@ -35,6 +35,25 @@ pub(crate) struct House {
     serving: JoinHandle<anyhow::Result<()>>,
 }
 
+/// The world without its service.
+pub(crate) struct Stopped {
+    pub(crate) world: World,
+    pub(crate) clock: FakeClock,
+}
+
+impl Stopped {
+    /// What GitHub shows on a commit.
+    pub(crate) fn shown(&self, kind: ForgeKind, commit: &CommitId) -> Vec<String> {
+        let forge = if kind == ForgeKind::Gitlab { &self.world.lab } else { &self.world.hub };
+        let latest = forge.latest("acme/shop", commit).into_iter();
+        latest.map(|(context, (state, description))| format!("{context} {state} {description}")).collect()
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        cicd::clock::Clock::now(&self.clock)
+    }
+}
+
 /// The rules of most stories. `DEPLOY` becomes a folder of the world's.
 pub(crate) const RULES: &str = "
 version: 1
@@ -210,7 +229,9 @@ impl House {
             let runs = self.app.store.runs(RunFilter::Recent(20, None)).await.unwrap();
             let runs: Vec<_> =
                 runs.iter().map(|run| format!("{} {} {}", run.key.route, run.state.as_str(), run.because)).collect();
-            panic!("never came true: {what}; runs: {runs:#?}");
+            let told = self.app.store.deliveries(20, None).await.unwrap();
+            let told: Vec<_> = told.iter().map(|told| (&told.delivered.event, &told.decision, &told.runs)).collect();
+            panic!("never came true: {what}; runs: {runs:#?}; deliveries: {told:#?}");
         }
     }
 
@@ -232,6 +253,16 @@ impl House {
     /// The log of a step.
     pub(crate) fn log(&self, run: &Run, step: &str) -> String {
         std::fs::read_to_string(self.app.logs.file(&run.id, step)).unwrap_or_default()
+    }
+
+    /// Ends the service, and gives the settings to open its parts again without workers.
+    pub(crate) async fn stop(self) -> (Stopped, Settings) {
+        let Self { world, clock, app, url: _, rules, stop, serving } = self;
+        stop.cancel();
+        serving.await.unwrap().unwrap();
+        drop(app);
+        let settings = Self::settings(&world, rules);
+        (Stopped { world, clock }, settings)
     }
 
     /// Ends the service and starts it again on the same data.

@@ -202,3 +202,91 @@ async fn a_push_behind_a_backlog_has_its_turn() {
     }
     house.close().await;
 }
+
+/// `latest` runs of a branch that goes A, B, A, B by force.
+async fn back_and_forth(kind: ForgeKind) {
+    let house = House::open().await;
+    let shop = house.shop(kind);
+    let a = shop.push("feature/a", |work| work.write("src/a.rs", "fn a() {}\n"));
+    house.deliver(&a).await;
+    house.run(&a.commit, RunState::Succeeded).await;
+    let b = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    house.deliver(&b).await;
+    house.run(&b.commit, RunState::Succeeded).await;
+    let back = shop.reset("feature/a", &a.commit);
+    house.deliver(&back).await;
+    house.until("A runs again", async || house.runs(&a.commit).await.len() == 2).await;
+    house.run(&a.commit, RunState::Succeeded).await;
+    // The first push of B is told once more while the branch is at A: that is no new push.
+    let again = b.delivery.clone().through_another_hook("11111111-2222-3333-4444-555555555555");
+    house.deliver(&Pushed { delivery: again, ..b.clone() }).await;
+    assert_eq!(house.runs(&b.commit).await.len(), 1);
+    let forth = shop.reset("feature/a", &b.commit);
+    assert_eq!(forth.before.as_ref(), Some(&a.commit));
+    house.deliver(&forth).await;
+    house.until("B runs again", async || house.runs(&b.commit).await.len() == 2).await;
+    let run = house.run(&b.commit, RunState::Succeeded).await;
+    assert_eq!(run.key.visit, 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_push_back_by_force_is_a_new_push_each_time_on_github() {
+    back_and_forth(ForgeKind::Github).await;
+}
+
+#[tokio::test]
+async fn a_push_back_by_force_is_a_new_push_each_time_on_gitlab() {
+    back_and_forth(ForgeKind::Gitlab).await;
+}
+
+#[tokio::test]
+async fn a_push_that_is_told_late_is_superseded_by_one_whose_run_is_over() {
+    for kind in [ForgeKind::Github, ForgeKind::Gitlab] {
+        let house = House::open().await;
+        let shop = house.shop(kind);
+        let first = shop.push("feature/a", |work| work.write("src/a.rs", "fn first() {}\n"));
+        house.deliver(&first).await;
+        house.run(&first.commit, RunState::Succeeded).await;
+        let late = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+        shop.push("feature/a", |work| work.write("src/c.rs", "fn c() {}\n"));
+        let newer = shop.push("feature/a", |work| work.write("src/d.rs", "fn d() {}\n"));
+        house.deliver(&newer).await;
+        house.run(&newer.commit, RunState::Succeeded).await;
+        house.deliver(&late).await;
+        let run = house.run(&late.commit, RunState::Superseded).await;
+        assert_eq!(run.because, format!("superseded by {}", newer.commit.short()));
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_starts_nothing_takes_no_place() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Gitlab);
+    let late = shop.push("queue/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    let docs = shop.push("queue/a", |work| work.write("docs/b.md", "# B\n"));
+    assert_eq!(house.deliver(&docs).await["decision"], "ignore");
+    house.deliver(&late).await;
+    house.run(&late.commit, RunState::Succeeded).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_rewritten_history_is_seen_on_gitlab_too() {
+    let rules = super::house::RULES.replace(
+        "  - {name: feature,",
+        "  - {name: rewritten, branch: '**', forced: true, pipeline: application, stages: [test]}\n  - {name: feature,",
+    );
+    let house = House::with_rules(&rules).await;
+    let shop = house.shop(ForgeKind::Gitlab);
+    let first = shop.push("feature/a", |work| work.write("src/a.rs", "fn first() {}\n"));
+    let receipt = house.deliver(&first).await;
+    assert_eq!(receipt["route"], "feature", "{receipt}");
+    let onto = shop.tip("main").unwrap();
+    let rewritten = shop.force_push("feature/a", &onto, |work| work.write("docs/z.md", "# Z\n"));
+    let receipt = house.deliver(&rewritten).await;
+    assert_eq!((receipt["route"].as_str(), receipt["forced"].as_bool()), (Some("rewritten"), Some(true)), "{receipt}");
+    house.run(&rewritten.commit, RunState::Succeeded).await;
+    house.close().await;
+}

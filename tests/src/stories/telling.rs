@@ -94,6 +94,22 @@ impl Forge for Slow {
         Err(NoArchive::Never("this forge has no files".to_owned()))
     }
 
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {
+        Ok(push.forced)
+    }
+
+    async fn tip(&self, _: &Repository, _: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        Err(TryLater::new("it has no refs"))
+    }
+
+    async fn branches(&self, _: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        Ok(None)
+    }
+
+    async fn missing(&self, _: &Commit, _: &[Status]) -> Result<Vec<Status>, TryLater> {
+        Ok(Vec::new())
+    }
+
     fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {
         None
     }

@@ -68,6 +68,13 @@ impl Shared {
     }
 }
 
+/// The page of a list that was asked for.
+fn paged<T>(all: Vec<T>, query: &BTreeMap<String, String>) -> Vec<T> {
+    let number = |name: &str, usual: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let (size, page) = (number("per_page", 20), number("page", 1).max(1));
+    all.into_iter().skip((page - 1) * size).take(size).collect()
+}
+
 impl FakeForge {
     /// The token that it knows at first.
     pub const TOKEN: &str = "forge-token-0123456789abcdef";
@@ -150,6 +157,15 @@ impl FakeForge {
     pub fn latest(&self, path: &str, commit: &CommitId) -> BTreeMap<String, (String, String)> {
         let all = self.statuses(path, commit).into_iter();
         all.map(|(context, state, description)| (context, (state, description))).collect()
+    }
+
+    /// Somebody else, or an accident, shows another state.
+    pub fn overwrite(&self, path: &str, commit: &CommitId, context: &str, state: &str) {
+        let mut guard = self.shared.state();
+        let id = guard.next_id();
+        if let Some(hosted) = guard.hosted.get_mut(path) {
+            hosted.overwrite(id, commit.as_str(), context, state);
+        }
     }
 
     /// Lets a commit's pipelines go, as GitLab does with old ones: the next status is shown in a new one.

@@ -34,6 +34,8 @@ pub(super) struct Moved {
     pub(super) commits: Vec<Made>,
     /// The branch that a new ref without new commits was made from.
     pub(super) base_ref: Option<String>,
+    /// When it moved.
+    pub(super) at: Timestamp,
     /// An annotated tag's own message.
     pub(super) tag_message: Option<String>,
 }

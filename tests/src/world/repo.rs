@@ -87,6 +87,12 @@ impl Repo {
         self.commit_and_push(branch, Some(onto), [edit(Work::default())])
     }
 
+    /// Sets a branch to a commit that is there, with force.
+    pub fn reset(&self, branch: &str, to: &CommitId) -> Pushed {
+        self.know(to);
+        self.move_ref(&format!("refs/heads/{branch}"), to.as_str(), |moved| moved)
+    }
+
     /// Merges one branch into another with a merge commit and pushes that.
     pub fn merge(&self, from: &str, into: &str) -> Pushed {
         let (ours, theirs) = (self.tip(into), self.tip(from));
@@ -191,6 +197,7 @@ impl Repo {
             head: Some(Made::read(&self.bare, &commit)),
             base_ref: None,
             tag_message: None,
+            at: self.world.clock.now(),
         };
         self.tell(also(moved), &commit)
     }
@@ -209,6 +216,7 @@ impl Repo {
             commits: Vec::new(),
             base_ref: None,
             tag_message: None,
+            at: self.world.clock.now(),
         };
         self.tell(moved, &commit)
     }

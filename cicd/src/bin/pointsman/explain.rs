@@ -149,6 +149,7 @@ fn described(args: &Args, rules: &Rules) -> anyhow::Result<Push> {
         forced: args.forced,
         changed: changed(&args.changed),
         message: args.message.clone().unwrap_or_default(),
+        pushed_at: None,
     })
 }
 

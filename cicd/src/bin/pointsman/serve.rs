@@ -41,6 +41,15 @@ pub(crate) struct Args {
     /// How many stages and deploys may be at work at once; one for each processor otherwise.
     #[arg(long, value_name = "NUMBER")]
     slots: Option<String>,
+    /// How long deliveries and their receipts are kept; 90d otherwise.
+    #[arg(long, value_name = "AGE")]
+    keep_deliveries: Option<String>,
+    /// How long runs are kept after their end; 90d otherwise.
+    #[arg(long, value_name = "AGE")]
+    keep_runs: Option<String>,
+    /// How long the logs and artifacts of runs are kept after their end; 30d otherwise.
+    #[arg(long, value_name = "AGE")]
+    keep_files: Option<String>,
     /// Print what the stages write, too.
     #[arg(long)]
     logs: bool,
@@ -49,7 +58,20 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let Args { listen, data, store, engine, base_url, config, slots, logs, wire } = args;
+    let Args {
+        listen,
+        data,
+        store,
+        engine,
+        base_url,
+        config,
+        slots,
+        keep_deliveries,
+        keep_runs,
+        keep_files,
+        logs,
+        wire,
+    } = args;
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
@@ -64,6 +86,9 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>) -> anyhow::Result<ExitCode>
         base_url: base_url.clone(),
         config: config.clone(),
         slots: slots.clone(),
+        keep_deliveries: keep_deliveries.clone(),
+        keep_runs: keep_runs.clone(),
+        keep_files: keep_files.clone(),
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let settings = vault::load(flags, Box::new(ProcessVars), Arc::new(Aws::new())).await?;

@@ -51,6 +51,7 @@ pub(super) fn run(git_ref: GitRef, stages: &[&str], environments: &[&str]) -> Ru
         forced: false,
         changed: ChangedFiles::Unknown("new".to_owned()),
         message: "a change".to_owned(),
+        pushed_at: None,
     };
     let chain = [Planned { route: "main".parse().unwrap(), plan }];
     Run::new(&push, &DeliveryId::new("d-1").unwrap(), "sha256:0", &chain, Timestamp::UNIX_EPOCH).unwrap()

@@ -140,6 +140,7 @@ fn run_of(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> R
         forced: false,
         changed: ChangedFiles::Unknown(String::new()),
         message: String::new(),
+        pushed_at: None,
     };
     let planned = Planned { route: "main".parse().unwrap(), plan };
     Run::new(&push, &DeliveryId::new("d").unwrap(), "sha256:0", &[planned], Timestamp::UNIX_EPOCH).unwrap()

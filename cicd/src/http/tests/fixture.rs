@@ -136,6 +136,7 @@ impl World {
             doors: BTreeMap::from([(ForgeKind::Github.default_name(), door)]),
             rules: Arc::new(RulesFile::open(&rules.into(), &Aws::new()).await.unwrap()),
             logs: Logs::new(folder.path().join("logs")),
+            keep: crate::sweep::Keep::default(),
             access: Access::new(tokens),
             base_url: "http://127.0.0.1:8700".to_owned(),
             wake: Wake::default(),
@@ -227,6 +228,7 @@ pub(super) fn push(branch: &str) -> Push {
         forced: false,
         changed: ChangedFiles::known(["src/a.rs"]),
         message: "add a thing\n\nand say why".to_owned(),
+        pushed_at: None,
     }
 }
 

@@ -17,9 +17,9 @@ async fn each_route_has_its_hits_and_its_problems() {
     let page = world.get("/rules").await.text;
     assert!(page.contains("1 hit<") && page.contains("no hit<"), "{page}");
 
-    let text = std::fs::read_to_string(world.app.rules.path()).unwrap();
+    let text = std::fs::read_to_string(world.folder.path().join("pointsman.yaml")).unwrap();
     let dead = "  - {name: never, branch: main, actors: nobody, pipeline: none}\n  - {name: the-rest";
-    std::fs::write(world.app.rules.path(), text.replace("  - {name: the-rest", dead)).unwrap();
+    std::fs::write(world.folder.path().join("pointsman.yaml"), text.replace("  - {name: the-rest", dead)).unwrap();
     world.app.rules.refresh(super::fixture::at(700)).await;
     let page = world.get("/rules").await.text;
     assert!(page.contains("`never` is never reached"), "{page}");
@@ -44,7 +44,7 @@ async fn a_push_that_never_happened_gets_a_receipt() {
 async fn a_candidate_is_tried_on_what_came() {
     let world = World::open().await;
     world.decided(&push("main"), false).await;
-    let text = std::fs::read_to_string(world.app.rules.path()).unwrap();
+    let text = std::fs::read_to_string(world.folder.path().join("pointsman.yaml")).unwrap();
     let send = async |file: &str| {
         let form = format!("file={}", percent_encoding::utf8_percent_encode(file, percent_encoding::NON_ALPHANUMERIC));
         world.submit("/rules/plan", &form).await

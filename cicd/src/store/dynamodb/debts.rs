@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use router::id::GitRef;
 use router::status::Status;
 
-use super::item::{Item, json, n, nanoseconds, number, parsed, s, sortable, text, wrong};
+use super::item::{Item, json, n, nanoseconds, number, parsed, readable, s, sortable, text, wrong};
 use super::key::Key;
 use super::schema::EXPIRES;
 use super::table::Table;
 use super::update::Update;
-use crate::store::{Commit, Owed, Settled, StoreError};
+use crate::store::{Commit, Owed, PUT_OFF_MAX, Settled, StoreError};
 
 /// The list of what is owed, by when it is due.
 const LIST: &str = "due";
@@ -39,17 +39,21 @@ pub(super) fn owe(commit: &Commit, before: Option<&Item>, now: Timestamp, expire
 /// Debts that are due, longest due first.
 pub(super) async fn due(table: &Table, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError> {
     // The place is compared as text, so what is due at this very nanosecond stands before this.
-    let until = format!("{}~", sortable(nanoseconds(now)));
-    let entries = table.take(table.listed_before(LIST, &until), most).await?;
+    let end = |at: Timestamp| format!("{}~", sortable(nanoseconds(at)));
+    let (until, beyond) = (end(now), end(now.checked_add(PUT_OFF_MAX).unwrap_or(now)));
+    let mut entries = table.take(table.listed_before(LIST, &until), most).await?;
+    if entries.len() < most {
+        entries.extend(table.take(table.listed_after(LIST, &beyond), most - entries.len()).await?);
+    }
     let found = table.get(entries.iter().map(Key::of).collect::<Result<_, _>>()?).await?;
     // The index may lag: what was paid or put off since then is not due.
     let mut due: Vec<_> = found
         .values()
         .filter_map(|debt| Some((text(debt, "place").ok()?, debt)))
-        .filter(|(place, _)| *place < until.as_str())
+        .filter(|(place, _)| *place < until.as_str() || *place > beyond.as_str())
         .collect();
     due.sort_unstable_by_key(|(place, _)| *place);
-    due.into_iter().map(|(_, debt)| read(debt)).collect()
+    Ok(due.into_iter().filter_map(|(_, debt)| readable("debt", debt, read)).collect())
 }
 
 fn read(debt: &Item) -> Result<Owed, StoreError> {

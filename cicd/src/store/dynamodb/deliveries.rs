@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use router::id::{DeliveryId, ForgeName};
 
-use super::item::{Item, json, n, nanoseconds, number, parsed, s, text};
+use super::item::{Item, json, n, nanoseconds, number, parsed, readable, s, text};
 use super::key::{Key, UNDECIDED, decided_under, deliveries_of, of_commit};
 use super::parts::{self, Parts};
 use super::patience::patiently;
@@ -109,13 +109,11 @@ pub(super) async fn undecided(table: &Table, most: usize) -> Result<Vec<Undecide
         }
     }
     let read = read_parts(table, &waiting, &["delivered"]).await?;
-    waiting
-        .iter()
-        .map(|item| {
-            let forge = ForgeName::new(text(item, "forge")?)?;
-            Ok(Undecided { forge, delivered: parts::parsed(item, "delivered", &read)? })
-        })
-        .collect()
+    let undecided = |item: &Item| {
+        let forge = ForgeName::new(text(item, "forge")?)?;
+        Ok(Undecided { forge, delivered: parts::parsed(item, "delivered", &read)? })
+    };
+    Ok(waiting.iter().filter_map(|item| readable("delivery", item, undecided)).collect())
 }
 
 /// The deliveries that pointers lead to. One that leads to nothing yet is left: its delivery may be on its way.
@@ -171,7 +169,9 @@ pub(super) async fn page(
             Some(item) => text(&item, "place")?.to_owned(),
         },
     };
-    records(table, table.newest(LIST, &place, most).await?).await
+    let items = table.newest(LIST, &place, most).await?;
+    let read = read_parts(table, &items, &["delivered", "decision"]).await?;
+    Ok(items.iter().filter_map(|item| readable("delivery", item, |item| record(item, &read))).collect())
 }
 
 /// The newest of those decided for the commit.
@@ -194,18 +194,19 @@ async fn read_parts(table: &Table, of: &[Item], names: &[&str]) -> Result<HashMa
 
 async fn records(table: &Table, items: Vec<Item>) -> Result<Vec<DeliveryRecord>, StoreError> {
     let read = read_parts(table, &items, &["delivered", "decision"]).await?;
-    let record = |item: &Item| {
-        let decided = item.contains_key("decision");
-        Ok(DeliveryRecord {
-            forge: ForgeName::new(text(item, "forge")?)?,
-            received_at: received_at(item)?,
-            times: number(item, "times")?,
-            delivered: parts::parsed(item, "delivered", &read)?,
-            decision: decided.then(|| parts::parsed(item, "decision", &read)).transpose()?,
-            runs: if decided { parsed(item, "runs")? } else { Vec::new() },
-        })
-    };
-    items.iter().map(record).collect()
+    items.iter().map(|item| record(item, &read)).collect()
+}
+
+fn record(item: &Item, read: &HashMap<Key, Item>) -> Result<DeliveryRecord, StoreError> {
+    let decided = item.contains_key("decision");
+    Ok(DeliveryRecord {
+        forge: ForgeName::new(text(item, "forge")?)?,
+        received_at: received_at(item)?,
+        times: number(item, "times")?,
+        delivered: parts::parsed(item, "delivered", read)?,
+        decision: decided.then(|| parts::parsed(item, "decision", read)).transpose()?,
+        runs: if decided { parsed(item, "runs")? } else { Vec::new() },
+    })
 }
 
 fn received_at(item: &Item) -> Result<Timestamp, StoreError> {

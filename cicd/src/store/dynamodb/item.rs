@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, unreadable};
 
 /// An item as the protocol has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -41,6 +41,12 @@ pub(super) fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Result<T,
 /// An attribute that is JSON text.
 pub(super) fn parsed<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_str(text(item, name)?)?)
+}
+
+/// What an item holds; none when it cannot be read, which is told and stops nobody.
+pub(super) fn readable<T>(what: &'static str, item: &Item, read: impl Fn(&Item) -> Result<T, StoreError>) -> Option<T> {
+    let which = || text(item, "pk").unwrap_or("an item without a key").to_owned();
+    read(item).inspect_err(|why| unreadable(what, &which(), why)).ok()
 }
 
 /// What is said of an item whose attribute is not there, or is of another kind.

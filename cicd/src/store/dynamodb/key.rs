@@ -69,6 +69,11 @@ impl Key {
         Self::new(execution_of(execution), EXECUTION)
     }
 
+    /// Where a ref has been.
+    pub(super) fn track(repository: &Repository, git_ref: &GitRef) -> Self {
+        Self::new(tracks_of(repository), digest(&[&git_ref.to_string()]))
+    }
+
     /// Who holds an environment.
     pub(super) fn claim(claim: &Claim) -> Self {
         Self::new(format!("claim#{}", repository(&claim.repository)), claim.environment.as_str())
@@ -126,6 +131,11 @@ pub(super) fn of_commit(of: &Repository, commit: &CommitId) -> String {
     format!("commit#{}#{commit}", repository(of))
 }
 
+/// The partition of what is known of a repository's refs.
+pub(super) fn tracks_of(of: &Repository) -> String {
+    format!("track#{}", repository(of))
+}
+
 /// How the sort keys of the live runs of a ref begin.
 pub(super) fn live_on_ref(of: &Repository, git_ref: &GitRef) -> String {
     format!("{}#", digest(&[&repository(of), &git_ref.to_string()]))
@@ -174,6 +184,7 @@ mod tests {
             Key::run_of_commit(&repository, &commit, &run),
             Key::decided(&of, &place),
             Key::debt(&of),
+            Key::track(&of.repository, &of.git_ref),
             Key::claim(&Claim { repository, environment, run }),
             Key::execution(&"e".repeat(100)),
         ] {

@@ -3,7 +3,7 @@
 use router::id::RunId;
 use router::run::Run;
 
-use super::item::{Item, n, parsed, s, text};
+use super::item::{Item, n, parsed, readable, s, text};
 use super::key::{Key, LIVE, RUNS_OF_COMMIT, execution_of, live_on_ref, of_commit};
 use super::schema::EXPIRES;
 use super::table::{AFTER_ALL, Table, Write};
@@ -41,7 +41,8 @@ pub(super) async fn several(table: &Table, filter: &RunFilter, expires: i64) -> 
 }
 
 async fn recent(table: &Table, before: &str, most: usize) -> Result<Vec<Run>, StoreError> {
-    table.newest(LIST, before, most).await?.iter().map(read).collect()
+    let items = table.newest(LIST, before, most).await?;
+    Ok(items.iter().filter_map(|item| readable("run", item, read)).collect())
 }
 
 /// Follows the pointers to live runs, and puts in order what a crash left after a run's end.
@@ -60,7 +61,7 @@ async fn oldest_first(table: &Table, pointers: &[Item]) -> Result<Vec<Run>, Stor
     let mut items =
         found.values().map(|item| Ok((text(item, "place")?, item))).collect::<Result<Vec<_>, StoreError>>()?;
     items.sort_unstable_by_key(|(place, _)| *place);
-    items.into_iter().map(|(_, item)| read(item)).collect()
+    Ok(items.into_iter().filter_map(|(_, item)| readable("run", item, read)).collect())
 }
 
 /// A run from its item.

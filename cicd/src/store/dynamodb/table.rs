@@ -156,6 +156,15 @@ impl Table {
             .expression_attribute_values(":place", s(place))
     }
 
+    /// The keys of a list of the index whose places stand after the given one.
+    pub(super) fn listed_after(&self, list: &str, place: &str) -> QueryFluentBuilder {
+        let request = self.client.query().table_name(&self.name).index_name(INDEX);
+        request
+            .key_condition_expression("listed = :list AND place > :place")
+            .expression_attribute_values(":list", s(list))
+            .expression_attribute_values(":place", s(place))
+    }
+
     /// The newest items of a list that stand before a place, newest first.
     pub(super) async fn newest(&self, list: &str, before: &str, most: usize) -> Result<Vec<Item>, StoreError> {
         let entries = self.take(self.listed_before(list, before).scan_index_forward(false), most).await?;

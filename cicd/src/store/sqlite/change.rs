@@ -5,11 +5,16 @@ use router::id::RunId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::repository;
-use super::{debts, deliveries, notices, runs};
+use super::{debts, deliveries, notices, runs, tracks};
 use crate::store::{Change, Claim, Committed, StoreError};
 
 /// Writes a change. The caller takes it all back when the answer is not [`Committed::Yes`].
 pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -> Result<Committed, StoreError> {
+    for track in &change.tracks {
+        if !tracks::save(connection, track, now)? {
+            return Ok(Committed::Conflict);
+        }
+    }
     for run in &change.runs {
         if !runs::save(connection, run)? {
             return Ok(Committed::Conflict);

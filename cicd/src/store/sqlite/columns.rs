@@ -29,6 +29,7 @@ pub(super) fn read_repository(text: &str) -> Result<Repository, StoreError> {
 }
 
 /// A commit as the three columns that every table names it with.
+#[derive(PartialEq, Eq, Hash)]
 pub(super) struct CommitKey {
     pub(super) commit_id: String,
     pub(super) git_ref: String,

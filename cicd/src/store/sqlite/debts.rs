@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::columns::{CommitKey, nanoseconds};
 use super::deliveries::limit;
 use super::runs::count;
-use crate::store::{Commit, Owed, Settled, StoreError};
+use crate::store::{Commit, Owed, PUT_OFF_MAX, Settled, StoreError, unreadable};
 
 /// One more debt for a commit, due now; a forge that asked to be left alone still is.
 pub(super) fn owe(connection: &Connection, commit: &Commit, now: Timestamp) -> Result<(), StoreError> {
@@ -22,25 +22,35 @@ pub(super) fn owe(connection: &Connection, commit: &Commit, now: Timestamp) -> R
     Ok(())
 }
 
-/// Debts that are due, longest due first.
+/// Debts that are due, longest due first, and after them those that claim to be due much later.
 pub(super) fn due(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT commit_id, git_ref, repository, version, failures FROM owed WHERE due_at <= ? ORDER BY due_at LIMIT ?",
-    )?;
-    let mut rows = statement.query([nanoseconds(now), limit(most)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let key = CommitKey { commit_id: row.get(0)?, git_ref: row.get(1)?, repository: row.get(2)? };
-        found.push(Owed {
-            commit: key.read()?,
-            version: row.get::<_, i64>(3)?.unsigned_abs(),
-            failures: row.get(4)?,
-            posted: told(connection, &key)?,
-        });
+    let beyond = now.checked_add(PUT_OFF_MAX).unwrap_or(now);
+    let mut found = read(connection, "due_at <= ?", now, most)?;
+    let rest = most.saturating_sub(found.len());
+    if rest > 0 {
+        found.extend(read(connection, "due_at > ?", beyond, rest)?);
     }
     Ok(found)
 }
 
+fn read(connection: &Connection, which: &str, at: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT commit_id, git_ref, repository, version, failures FROM owed WHERE {which} ORDER BY due_at LIMIT ?"
+    ))?;
+    let mut rows = statement.query([nanoseconds(at), limit(most)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = CommitKey { commit_id: row.get(0)?, git_ref: row.get(1)?, repository: row.get(2)? };
+        let (version, failures) = (row.get::<_, i64>(3)?.unsigned_abs(), row.get(4)?);
+        match key.read() {
+            Ok(commit) => found.push(Owed { commit, version, failures, posted: told(connection, &key)? }),
+            Err(why) => unreadable("debt", &key.commit_id, &why),
+        }
+    }
+    Ok(found)
+}
+
+/// What cannot be read was not told: then it is told again.
 fn told(connection: &Connection, key: &CommitKey) -> Result<Vec<Status>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT status FROM statuses WHERE commit_id = ? AND git_ref = ? AND repository = ? ORDER BY context",
@@ -48,7 +58,10 @@ fn told(connection: &Connection, key: &CommitKey) -> Result<Vec<Status>, StoreEr
     let mut rows = statement.query([&key.commit_id, &key.git_ref, &key.repository])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(serde_json::from_str(&row.get::<_, String>(0)?)?);
+        match serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) {
+            Ok(status) => found.push(status),
+            Err(why) => unreadable("status", &key.commit_id, &why.into()),
+        }
     }
     Ok(found)
 }

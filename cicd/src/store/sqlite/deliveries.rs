@@ -6,8 +6,9 @@ use router::event::Delivered;
 use router::id::{DeliveryId, ForgeName};
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
+use super::aside::Read;
 use super::columns::{CommitKey, nanoseconds, repository, time};
-use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError, Undecided};
+use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError, Undecided, unreadable};
 
 /// A delivery made ready outside the writer, which has better things to do than to write JSON.
 pub(super) struct NewDelivery {
@@ -92,19 +93,24 @@ fn decide_one(connection: &Connection, decided: &Decided) -> Result<(), StoreErr
     }
 }
 
-/// Oldest first.
-pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Vec<Undecided>, StoreError> {
+/// Oldest first, without those that were set aside.
+pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Read<Undecided>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT forge, deliveries.delivered FROM deliveries LEFT JOIN decisions USING (seq) \
-         WHERE seq > (SELECT decided_up_to FROM progress) AND decision IS NULL ORDER BY seq LIMIT ?",
+        "SELECT seq, forge, deliveries.delivered FROM deliveries LEFT JOIN decisions USING (seq) \
+         WHERE seq > (SELECT decided_up_to FROM progress) AND decision IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM aside WHERE what = 'delivery' AND aside.seq = deliveries.seq) \
+         ORDER BY seq LIMIT ?",
     )?;
     let mut rows = statement.query([limit(most)])?;
-    let mut found = Vec::new();
+    let mut read = Read::default();
     while let Some(row) = rows.next()? {
-        found
-            .push(Undecided { forge: ForgeName::new(text(row, 0)?)?, delivered: serde_json::from_str(text(row, 1)?)? });
+        let undecided = || {
+            let forge = ForgeName::new(text(row, 1)?)?;
+            Ok(Undecided { forge, delivered: serde_json::from_str(text(row, 2)?)? })
+        };
+        read.take(row.get(0)?, undecided());
     }
-    Ok(found)
+    Ok(read)
 }
 
 /// As it came; of two forges that use the same id, the newer delivery.
@@ -134,7 +140,7 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, StoreError> {
 /// By its id; of two forges that use the same one, the newer delivery.
 pub(super) fn one(connection: &Connection, id: &DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
     let statement = select(connection, "WHERE id = ? ORDER BY seq DESC LIMIT 1")?;
-    Ok(records(statement, [id.as_str()])?.pop())
+    records(statement, [id.as_str()])?.pop().transpose()
 }
 
 /// Newest first.
@@ -144,11 +150,11 @@ pub(super) fn page(
     before: Option<&DeliveryId>,
 ) -> Result<Vec<DeliveryRecord>, StoreError> {
     let Some(before) = before else {
-        return records(select(connection, "ORDER BY seq DESC LIMIT ?")?, [limit(most)]);
+        return Ok(readable(records(select(connection, "ORDER BY seq DESC LIMIT ?")?, [limit(most)])?));
     };
     let statement =
         select(connection, "WHERE seq < (SELECT max(seq) FROM deliveries WHERE id = ?) ORDER BY seq DESC LIMIT ?")?;
-    records(statement, params![before.as_str(), limit(most)])
+    Ok(readable(records(statement, params![before.as_str(), limit(most)])?))
 }
 
 /// The newest of those decided for the commit.
@@ -158,7 +164,7 @@ pub(super) fn of_commit(connection: &Connection, commit: &Commit) -> Result<Opti
         connection,
         "WHERE commit_id = ? AND git_ref = ? AND repository = ? ORDER BY decisions.seq DESC LIMIT 1",
     )?;
-    Ok(records(statement, [key.commit_id, key.git_ref, key.repository])?.pop())
+    records(statement, [key.commit_id, key.git_ref, key.repository])?.pop().transpose()
 }
 
 /// A page's size as SQLite counts.
@@ -172,13 +178,22 @@ fn select<'c>(connection: &'c Connection, which: &str) -> Result<CachedStatement
     Ok(connection.prepare_cached(&format!("{columns} {which}"))?)
 }
 
-fn records(mut statement: CachedStatement<'_>, of: impl Params) -> Result<Vec<DeliveryRecord>, StoreError> {
+fn records(
+    mut statement: CachedStatement<'_>,
+    of: impl Params,
+) -> Result<Vec<Result<DeliveryRecord, StoreError>>, StoreError> {
     let mut rows = statement.query(of)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(record(row)?);
+        found.push(record(row));
     }
     Ok(found)
+}
+
+/// Those that can be read; the others are told.
+fn readable(found: Vec<Result<DeliveryRecord, StoreError>>) -> Vec<DeliveryRecord> {
+    let told = |found: Result<_, _>| found.inspect_err(|why| unreadable("delivery", "one of a list", why)).ok();
+    found.into_iter().filter_map(told).collect()
 }
 
 fn record(row: &Row<'_>) -> Result<DeliveryRecord, StoreError> {

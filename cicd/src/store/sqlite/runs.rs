@@ -4,6 +4,7 @@ use router::id::RunId;
 use router::run::Run;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params};
 
+use super::aside::Read;
 use super::columns::repository;
 use super::deliveries::limit;
 use crate::store::{RunFilter, StoreError};
@@ -89,35 +90,39 @@ pub(super) fn one(connection: &Connection, id: &RunId) -> Result<Option<Run>, St
     json.map(|json| Ok(serde_json::from_str(&json)?)).transpose()
 }
 
-/// Several runs.
-pub(super) fn several(connection: &Connection, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
-    let select = |which: &str| connection.prepare_cached(&format!("SELECT run FROM runs {which}"));
+/// Several runs, without those that were set aside.
+pub(super) fn several(connection: &Connection, filter: &RunFilter) -> Result<Read<Run>, StoreError> {
+    const NOT_ASIDE: &str = "NOT EXISTS (SELECT 1 FROM aside WHERE what = 'run' AND aside.seq = runs.seq)";
+    let select = |which: &str, order: &str| {
+        connection.prepare_cached(&format!("SELECT seq, run FROM runs {which} AND {NOT_ASIDE} ORDER BY seq {order}"))
+    };
     match filter {
-        RunFilter::Live => read(select("WHERE live = 1 ORDER BY seq")?, []),
+        RunFilter::Live => read(select("WHERE live = 1", "")?, []),
         RunFilter::LiveOnRef(of, git_ref) => read(
             // Left to choose, SQLite walks all live runs, because those stand in the order that is asked for.
-            select("INDEXED BY runs_live_on_ref WHERE live = 1 AND repository = ? AND git_ref = ? ORDER BY seq")?,
+            select("INDEXED BY runs_live_on_ref WHERE live = 1 AND repository = ? AND git_ref = ?", "")?,
             [repository(of), git_ref.to_string()],
         ),
         RunFilter::OfCommit(of, commit) => {
-            read(select("WHERE commit_id = ? AND repository = ? ORDER BY seq")?, [commit.as_str(), &repository(of)])
+            read(select("WHERE commit_id = ? AND repository = ?", "")?, [commit.as_str(), &repository(of)])
         }
         RunFilter::OfExecution(execution) => {
-            read(select("WHERE id = (SELECT run FROM executions WHERE execution = ?)")?, [execution])
+            read(select("WHERE id = (SELECT run FROM executions WHERE execution = ?)", "")?, [execution])
         }
-        RunFilter::Recent(most, None) => read(select("ORDER BY seq DESC LIMIT ?")?, [limit(*most)]),
+        RunFilter::Recent(most, None) => read(select("WHERE true", "DESC LIMIT ?")?, [limit(*most)]),
         RunFilter::Recent(most, Some(before)) => read(
-            select("WHERE seq < (SELECT seq FROM runs WHERE id = ?) ORDER BY seq DESC LIMIT ?")?,
+            select("WHERE seq < (SELECT seq FROM runs WHERE id = ?)", "DESC LIMIT ?")?,
             params![before.as_str(), limit(*most)],
         ),
     }
 }
 
-fn read(mut statement: CachedStatement<'_>, of: impl Params) -> Result<Vec<Run>, StoreError> {
+fn read(mut statement: CachedStatement<'_>, of: impl Params) -> Result<Read<Run>, StoreError> {
     let mut rows = statement.query(of)?;
-    let mut found = Vec::new();
+    let mut read = Read::default();
     while let Some(row) = rows.next()? {
-        found.push(serde_json::from_str(&row.get::<_, String>(0)?)?);
+        let json = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        read.take(row.get(0)?, serde_json::from_str(json).map_err(StoreError::from));
     }
-    Ok(found)
+    Ok(read)
 }

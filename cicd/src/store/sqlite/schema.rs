@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_executions.sql"),
     include_str!("migrations/0003_notices.sql"),
+    include_str!("migrations/0004_tracks.sql"),
 ];
 
 /// Brings the tables to this binary's version.
@@ -76,11 +77,11 @@ mod tests {
         connection.execute_batch(include_str!("migrations/0001_sample.sql")).unwrap();
         migrate(&mut connection).unwrap();
 
-        let waiting = deliveries::undecided(&connection, 9).unwrap();
+        let waiting = deliveries::undecided(&connection, 9).unwrap().found;
         assert_eq!((waiting.len(), waiting[0].delivered.id.as_str()), (1, "d-2"));
         let original = deliveries::original(&connection, &waiting[0].delivered.id).unwrap().unwrap();
         assert_eq!((original.headers.len(), &original.body[..]), (1, &b"{}"[..]));
-        let run = runs::several(&connection, &RunFilter::Live).unwrap().remove(0);
+        let run = runs::several(&connection, &RunFilter::Live).unwrap().found.remove(0);
         assert_eq!((run.state, run.version, run.environments[0].gate.approvals.len()), (RunState::Waiting, 4, 1));
         let commit = Commit { repository: run.key.repository, git_ref: run.key.git_ref, commit: run.key.commit };
         let decided = deliveries::of_commit(&connection, &commit).unwrap().unwrap();
@@ -98,7 +99,7 @@ mod tests {
         connection.execute_batch("UPDATE progress SET decided_up_to = 2; DELETE FROM deliveries").unwrap();
         connection.execute_batch(sample.lines().find(|line| line.contains("'d-2'")).unwrap()).unwrap();
         connection.execute_batch("UPDATE deliveries SET seq = 1").unwrap();
-        assert_eq!(deliveries::undecided(&connection, 9).unwrap().len(), 1);
+        assert_eq!(deliveries::undecided(&connection, 9).unwrap().found.len(), 1);
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn push(full: &str, changed: ChangedFiles, actor: &str) -> Push {
         forced: false,
         changed,
         message: String::new(),
+        pushed_at: None,
     }
 }
 

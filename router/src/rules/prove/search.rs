@@ -206,6 +206,7 @@ impl Space {
             forced,
             changed,
             message: names[3].to_owned(),
+            pushed_at: None,
         })
     }
 }

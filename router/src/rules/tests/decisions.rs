@@ -281,7 +281,7 @@ fn only_pushes_start_anything() {
     };
     for (event, why) in [
         (
-            Event::Deleted(Deleted { repository, git_ref, before: None, actor: String::new() }),
+            Event::Deleted(Deleted { repository, git_ref, before: None, actor: String::new(), pushed_at: None }),
             "branch main was deleted; nothing is started",
         ),
         (Event::ChangeRequest(request), "change request 7 names no commit"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -25,6 +25,10 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/repos/{owner}/{name}/statuses/{sha}", post(set_status))
         .route("/repos/{owner}/{name}/commits/{sha}/statuses", get(list_statuses))
+        .route("/repos/{owner}/{name}/commits/{sha}/status", get(combined))
+        .route("/repos/{owner}/{name}/branches", get(branches))
+        .route("/repos/{owner}/{name}/git/matching-refs/{*begin}", get(matching_refs))
+        .route("/repos/{owner}/{name}/git/tags/{sha}", get(tag_object))
         .route("/repos/{owner}/{name}/compare/{basehead}", get(compare))
 }
 
@@ -100,6 +104,61 @@ async fn list_statuses(
         .map(|told| json!({"context": told.context, "state": told.state, "description": told.description, "target_url": told.url}))
         .collect();
     Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+/// The newest of each context.
+async fn combined(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, sha)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let mut newest = BTreeMap::new();
+    for told in hosted.told.iter().filter(|told| told.commit == sha) {
+        newest.insert(told.context.to_lowercase(), told);
+    }
+    let listed: Vec<Value> = newest
+        .into_values()
+        .map(|told| json!({"context": told.context, "state": told.state, "description": told.description}))
+        .collect();
+    Ok((StatusCode::OK, Json(json!({"state": "pending", "total_count": listed.len(), "statuses": listed}))))
+}
+
+async fn branches(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name)): Path<(String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"sha": commit}, "protected": false});
+    let listed: Vec<Value> = super::paged(hosted.branches(), &query).into_iter().map(named).collect();
+    Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn matching_refs(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, begin)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let begin = format!("refs/{begin}");
+    let found = hosted.all_refs().into_iter().filter(|(full, _)| full.starts_with(&begin));
+    let shown = |(full, object): (String, String)| {
+        let kind = git::run(git::command(&hosted.bare).args(["cat-file", "-t", &object]));
+        json!({"ref": full, "object": {"sha": object, "type": kind}})
+    };
+    Ok((StatusCode::OK, Json(json!(found.map(shown).collect::<Vec<_>>()))))
+}
+
+async fn tag_object(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, sha)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let commit = git::commit_of(&hosted.bare, &sha).ok_or_else(not_found)?;
+    Ok((StatusCode::OK, Json(json!({"sha": sha, "object": {"sha": commit, "type": "commit"}}))))
 }
 
 async fn compare(

@@ -23,6 +23,9 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/user", get(user))
         .route("/projects/{id}/statuses/{sha}", post(set_status))
         .route("/projects/{id}/repository/commits/{sha}/statuses", get(list_statuses))
+        .route("/projects/{id}/repository/branches", get(branches))
+        .route("/projects/{id}/repository/branches/{name}", get(branch))
+        .route("/projects/{id}/repository/tags/{name}", get(tag))
         .route("/projects/{id}/repository/compare", get(compare))
 }
 
@@ -160,6 +163,33 @@ impl Hosted {
     }
 }
 
+async fn branches(
+    State(forge): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"id": commit}});
+    let listed: Vec<Value> = super::paged(hosted.branches(), &query).into_iter().map(named).collect();
+    Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn branch(State(forge): State<Arc<Shared>>, Path((id, name)): Path<(String, String)>) -> Answer {
+    one_ref(&forge, &id, &name, "refs/heads/", "Branch")
+}
+
+async fn tag(State(forge): State<Arc<Shared>>, Path((id, name)): Path<(String, String)>) -> Answer {
+    one_ref(&forge, &id, &name, "refs/tags/", "Tag")
+}
+
+fn one_ref(forge: &Shared, id: &str, name: &str, kind: &str, word: &str) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(id).ok_or_else(|| not_found("Project"))?;
+    let commit = git::commit_of(&hosted.bare, &format!("{kind}{name}")).ok_or_else(|| not_found(word))?;
+    Ok((StatusCode::OK, Json(json!({"name": name, "commit": {"id": commit}}))))
+}
+
 async fn list_statuses(State(forge): State<Arc<Shared>>, Path((id, sha)): Path<(String, String)>) -> Answer {
     let state = forge.state();
     let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
@@ -203,11 +233,17 @@ async fn compare(
     };
     let answer = json!({
         "commit": {"id": to},
-        "commits": [],
+        "commits": dropped(hosted, from, to),
         "diffs": changes.iter().map(diff).collect::<Vec<_>>(),
         "compare_timeout": false,
         "compare_same_ref": from == to,
         "project": hosted.id,
     });
     Ok((StatusCode::OK, Json(answer)))
+}
+
+/// The commits that `to` has and `from` has not.
+fn dropped(hosted: &Hosted, from: &str, to: &str) -> Vec<Value> {
+    let listed = git::run(git::command(&hosted.bare).args(["rev-list", &format!("{from}..{to}")]));
+    listed.lines().map(|id| json!({"id": id})).collect()
 }

@@ -60,6 +60,34 @@ impl Hosted {
         self.told.extend(std::iter::repeat_n(shown, count));
     }
 
+    pub(super) fn overwrite(&mut self, id: u64, commit: &str, context: &str, state: &str) {
+        let last = self.told.iter().rev().find(|told| told.commit == commit && told.context == context).cloned();
+        let Some(last) = last else { return };
+        let git_ref = last.git_ref.clone().unwrap_or_default();
+        self.jobs.push(Job {
+            id,
+            commit: commit.to_owned(),
+            git_ref,
+            name: context.to_owned(),
+            state: state.to_owned(),
+        });
+        self.told.push(Shown { state: state.to_owned(), ..last });
+    }
+
+    /// Every branch and tag with the object that it points to.
+    pub(super) fn all_refs(&self) -> Vec<(String, String)> {
+        let format = "--format=%(refname) %(objectname)";
+        let listed = git::run(git::command(&self.bare).args(["for-each-ref", format, "refs/heads", "refs/tags"]));
+        let refs = listed.lines().filter_map(|line| line.split_once(' '));
+        refs.map(|(name, object)| (name.to_owned(), object.to_owned())).collect()
+    }
+
+    /// Every branch by its short name.
+    pub(super) fn branches(&self) -> Vec<(String, String)> {
+        let short = |(full, commit): (String, String)| Some((full.strip_prefix("refs/heads/")?.to_owned(), commit));
+        self.all_refs().into_iter().filter_map(short).collect()
+    }
+
     /// Whether a full commit id is a commit here; the id of a tag object is none.
     pub(super) fn has_commit(&self, id: &str) -> bool {
         let is_id = id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit());

@@ -16,11 +16,13 @@ pub(super) fn push(path: &str, moved: &Moved) -> Told {
         short(&moved.after_or_zeros())
     );
     let listed = moved.commits.iter().rev().take(COMMITS_MAX).rev();
+    let mut repository = repository(path, Style::Push);
+    repository["pushed_at"] = json!(moved.at.as_second());
     let body = json!({
         "ref": moved.full_ref,
         "before": moved.before_or_zeros(),
         "after": moved.after_or_zeros(),
-        "repository": repository(path, Style::Push),
+        "repository": repository,
         "pusher": {"name": moved.actor, "email": format!("{}@example.com", moved.actor)},
         "sender": user(&moved.actor),
         "created": moved.before.is_none(),

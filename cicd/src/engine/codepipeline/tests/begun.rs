@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use router::event::{ChangedFiles, Push};
-use router::id::{CommitId, Repository};
+use router::id::{CommitId, GitRef, Repository};
 use router::status::Status;
 
 use super::super::sample::{main_run, run};
@@ -40,6 +40,22 @@ impl Forge for Files {
         }
         let parts: Vec<_> = whole.chunks(7).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
         Ok(Box::pin(futures::stream::iter(parts)))
+    }
+
+    async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {
+        Ok(push.forced)
+    }
+
+    async fn tip(&self, _: &Repository, _: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        Ok(None)
+    }
+
+    async fn branches(&self, _: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        Ok(None)
+    }
+
+    async fn missing(&self, _: &Commit, _: &[Status]) -> Result<Vec<Status>, TryLater> {
+        Ok(Vec::new())
     }
 
     fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {

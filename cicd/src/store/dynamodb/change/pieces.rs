@@ -56,10 +56,12 @@ fn with_debts(decided: &[Decided], of: &Change) -> Change {
 }
 
 fn does_more_than_owe(change: &Change) -> bool {
-    !(change.decided.is_empty()
-        && change.runs.is_empty()
-        && change.claims.is_empty()
-        && change.releases.is_empty()
-        && change.executions.is_empty()
-        && change.notices.is_empty())
+    let Change { tracks, decided, runs, claims, releases, executions, notices, owed: _ } = change;
+    !(tracks.is_empty()
+        && decided.is_empty()
+        && runs.is_empty()
+        && claims.is_empty()
+        && releases.is_empty()
+        && executions.is_empty()
+        && notices.is_empty())
 }

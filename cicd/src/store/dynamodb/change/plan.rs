@@ -13,14 +13,14 @@ use super::super::parts::Parts;
 use super::super::schema::EXPIRES;
 use super::super::table::{Table, Write};
 use super::super::update::Update;
-use super::super::{debts, deliveries, notices, runs};
+use super::super::{debts, deliveries, notices, runs, tracks};
 use super::pieces::about;
 use crate::store::{Change, Claim, Commit, Decided, StoreError};
 
 /// What it means when a part's condition does not hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Meaning {
-    /// The run is not of the version that the caller has read.
+    /// The run or the track is not of the version that the caller has read.
     Version,
     /// Somebody else holds the environment.
     Claim,
@@ -60,6 +60,9 @@ impl Plan {
     pub(super) async fn of(table: &Table, change: &Change, times: &Times<'_>) -> Result<Planned, StoreError> {
         let read = table.get(depends_on(change)).await?;
         let mut plan = Self::default();
+        for track in &change.tracks {
+            plan.add(Meaning::Version, tracks::saved(track, times.expires)?.part(&table.name));
+        }
         plan.runs(table, change, &read, times)?;
         if let Some(holder) = plan.environments(table, change, &read) {
             return Ok(Planned::Held(holder));

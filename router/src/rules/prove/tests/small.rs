@@ -86,6 +86,7 @@ fn push(repository: &str, git_ref: GitRef, flags: u32) -> Push {
         forced: flags & 2 == 2,
         changed: ChangedFiles::Unknown(String::new()),
         message: String::new(),
+        pushed_at: None,
     }
 }
 

@@ -49,12 +49,12 @@ async fn each_call_costs_the_requests_that_are_promised() {
         costs(&format!("{filter:?}"), &["Query", "BatchGetItem"]);
     }
     let debt = store.owed(samples::noon(), 9).await.unwrap().remove(0);
-    costs("owed", &["Query", "BatchGetItem"]);
+    costs("owed", &["Query", "Query", "BatchGetItem"]);
     let told = [samples::status("pointsman", StatusState::Pending)];
     store.settle(&debt, &told, Settled::Paid).await.unwrap();
     costs("settle", &["UpdateItem", "UpdateItem"]);
     store.owed(samples::noon(), 9).await.unwrap();
-    costs("owed, nothing due", &["Query"]);
+    costs("owed, nothing due", &["Query", "Query"]);
     store.ready().await.unwrap();
     costs("ready", &["UpdateItem"]);
     end(&store, 1).await;

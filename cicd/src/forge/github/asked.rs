@@ -1,0 +1,116 @@
+//! What GitHub is asked when our own knowledge is not enough.
+//!
+//! * <https://docs.github.com/rest/git/refs#list-matching-references> answers with nothing, and not with an error, when there is no such ref.
+//! * <https://docs.github.com/rest/commits/statuses#get-the-combined-status-for-a-specific-reference> lists the newest of each context.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use router::id::{CommitId, GitRef, Repository};
+use router::status::Status;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Github, state};
+use crate::forge::{BRANCHES_MAX, PAGE, TryLater};
+use crate::store::Commit;
+
+/// What may stand in a path as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(rename = "ref")]
+    full: String,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct TagObject {
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    sha: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    name: String,
+    commit: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct Combined {
+    statuses: Vec<Shown>,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    context: String,
+    state: String,
+}
+
+impl Github {
+    async fn ask<T: DeserializeOwned>(&self, route: String) -> Result<T, TryLater> {
+        self.in_time(self.crab.get(route, None::<&()>)).await.map_err(|refusal| refusal.unanswered())
+    }
+
+    pub(super) async fn tip_of(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        if matches!(git_ref, GitRef::Request(_)) {
+            return Err(TryLater::new("pull requests are not asked for"));
+        }
+        let full = git_ref.to_string();
+        let short = full.trim_start_matches("refs/");
+        let name = utf8_percent_encode(short, PLAIN);
+        let found: Vec<Reference> = self.ask(format!("/repos/{}/git/matching-refs/{name}", repository.path)).await?;
+        let Some(mut object) = found.into_iter().find(|found| found.full == full).map(|found| found.object) else {
+            return Ok(None);
+        };
+        if object.kind == "tag" {
+            let tag: TagObject = self.ask(format!("/repos/{}/git/tags/{}", repository.path, object.sha)).await?;
+            object = tag.object;
+        }
+        read(&object.sha).map(Some)
+    }
+
+    pub(super) async fn all_branches(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        let mut all = Vec::new();
+        for page in 1..=BRANCHES_MAX / PAGE {
+            let route = format!("/repos/{}/branches?per_page={PAGE}&page={page}", repository.path);
+            let branches: Vec<Branch> = self.ask(route).await?;
+            let last = branches.len() < PAGE;
+            for branch in branches {
+                all.push((GitRef::Branch(branch.name), read(&branch.commit.sha)?));
+            }
+            if last {
+                return Ok(Some(all));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn not_shown(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+        let route = format!("/repos/{}/commits/{}/status?per_page={PAGE}", commit.repository.path, commit.commit);
+        let Combined { statuses } = self.ask(route).await?;
+        let whole = statuses.len() < PAGE;
+        let shows = |status: &&Status| {
+            let shown = statuses.iter().find(|shown| shown.context.eq_ignore_ascii_case(&status.context));
+            shown.map_or(!whole, |shown| shown.state == state(status.state))
+        };
+        Ok(wanted.iter().filter(|status| !shows(status)).cloned().collect())
+    }
+}
+
+fn read(sha: &str) -> Result<CommitId, TryLater> {
+    CommitId::new(sha).map_err(|invalid| TryLater::new(format!("GitHub answers with no commit: {invalid}")))
+}

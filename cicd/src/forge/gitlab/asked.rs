@@ -1,0 +1,120 @@
+//! What GitLab is asked when our own knowledge is not enough.
+
+use gitlab::api::projects::repository::branches::{Branch, Branches};
+use gitlab::api::projects::repository::commits::{CommitStatuses, CompareCommits};
+use gitlab::api::projects::repository::tags::Tag;
+use gitlab::api::{AsyncQuery, Pagination, ParamValue, paged};
+use router::event::Push;
+use router::id::{CommitId, GitRef, Repository};
+use router::status::Status;
+use serde::Deserialize;
+
+use super::{Gitlab, refused, state};
+use crate::forge::{BRANCHES_MAX, PAGE, TryLater};
+use crate::store::Commit;
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    commit: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Between {
+    commits: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    name: String,
+    status: String,
+}
+
+impl Gitlab {
+    /// What the old commit has and the new one has not was dropped.
+    pub(super) async fn dropped(&self, push: &Push, before: &CommitId) -> Result<bool, TryLater> {
+        let endpoint = CompareCommits::builder()
+            .project(push.repository.path.as_str())
+            .from(push.commit.as_str())
+            .to(before.as_str())
+            .build()
+            .expect("project, from and to are all there is to give");
+        let dropped = self.ask::<Between>(endpoint).await.map_err(|refused| refused.refusal().unanswered())?;
+        Ok(!dropped.commits.is_empty())
+    }
+
+    pub(super) async fn tip_of(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {
+        let project = repository.path.as_str();
+        if matches!(git_ref, GitRef::Request(_)) {
+            return Err(TryLater::new("merge requests are not asked for"));
+        }
+        let found = match git_ref {
+            GitRef::Branch(_) | GitRef::Request(_) => {
+                let endpoint = Branch::builder().project(project).branch(git_ref.short()).build();
+                self.ask::<Named>(endpoint.expect("project and branch are all there is to give")).await
+            }
+            GitRef::Tag(name) => {
+                let endpoint = Tag::builder().project(project).tag_name(name.as_str()).build();
+                self.ask::<Named>(endpoint.expect("project and tag are all there is to give")).await
+            }
+        };
+        match found {
+            Ok(found) => read(&found.commit.id).map(Some),
+            // A project that is gone, or hidden, is answered in other words.
+            Err(refused)
+                if refused.code == 404
+                    && ["Branch Not Found", "Tag Not Found"].iter().any(|words| refused.words.contains(words)) =>
+            {
+                Ok(None)
+            }
+            Err(refused) => Err(refused.refusal().unanswered()),
+        }
+    }
+
+    pub(super) async fn all_branches(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        let endpoint = Branches::builder().project(repository.path.as_str()).build().expect("the project is given");
+        let endpoint = paged(endpoint, Pagination::Limit(BRANCHES_MAX));
+        let branches: Vec<Named> = endpoint
+            .query_async(&self.wire)
+            .await
+            .map_err(|error| refused::read(error, &self.token).refusal().unanswered())?;
+        if branches.len() >= BRANCHES_MAX {
+            return Ok(None);
+        }
+        let branches = branches.into_iter();
+        let all = branches.map(|branch| Ok((GitRef::Branch(branch.name), read(&branch.commit.id)?)));
+        all.collect::<Result<_, TryLater>>().map(Some)
+    }
+
+    pub(super) async fn not_shown(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+        let endpoint = CommitStatuses::builder()
+            .project(commit.repository.path.as_str())
+            .commit(commit.commit.as_str())
+            .ref_(commit.git_ref.short())
+            .build()
+            .expect("project and commit are given");
+        let endpoint = paged(endpoint, Pagination::Limit(PAGE));
+        let statuses: Vec<Shown> = endpoint
+            .query_async(&self.wire)
+            .await
+            .map_err(|error| refused::read(error, &self.token).refusal().unanswered())?;
+        let whole = statuses.len() < PAGE;
+        let shows = |status: &&Status| {
+            let shown = statuses.iter().rev().find(|shown| shown.name == status.context);
+            shown.map_or(!whole, |shown| shown.status == state(status.state).as_value())
+        };
+        Ok(wanted.iter().filter(|status| !shows(status)).cloned().collect())
+    }
+}
+
+fn read(id: &str) -> Result<CommitId, TryLater> {
+    CommitId::new(id).map_err(|invalid| TryLater::new(format!("GitLab answers with no commit: {invalid}")))
+}
