@@ -13,8 +13,7 @@ test: test-rust test-demo test-browser test-infra
 # The stand-ins for AWS are Python packages, run on loopback.
 # The stacks are deployed to one of them.
 test-rust: venv infra/dist/built
-	cargo build --bin pointsman
-	cargo build --bin doors
+	cargo build --bin pointsman --bin doors
 	cargo test --workspace
 
 venv: target/venv/installed target/venv-ministack/installed

@@ -32,7 +32,7 @@ async fn a_run_has_the_promised_shape() {
           "name": "prod"
         }
       ],
-      "id": "a31dcb2a3deb658a",
+      "id": "d846be908830a689",
       "pipeline": "application",
       "ref": "refs/heads/main",
       "repository": "acme/shop",
@@ -61,28 +61,28 @@ async fn a_run_has_the_promised_shape() {
           "context": "pointsman/application/lint",
           "description": "done, 10s",
           "state": "success",
-          "url": "http://127.0.0.1:8700/runs/a31dcb2a3deb658a"
+          "url": "http://127.0.0.1:8700/runs/d846be908830a689"
         },
         {
           "context": "pointsman/application/build",
           "description": "done, 10s",
           "state": "success",
-          "url": "http://127.0.0.1:8700/runs/a31dcb2a3deb658a"
+          "url": "http://127.0.0.1:8700/runs/d846be908830a689"
         },
         {
           "context": "pointsman/application/deploy/prod",
           "description": "waits at prod for 1 of release-managers",
           "state": "pending",
-          "url": "http://127.0.0.1:8700/runs/a31dcb2a3deb658a"
+          "url": "http://127.0.0.1:8700/runs/d846be908830a689"
         },
         {
           "context": "pointsman",
           "description": "main: waits at prod for 1 of release-managers",
           "state": "pending",
-          "url": "http://127.0.0.1:8700/runs/a31dcb2a3deb658a"
+          "url": "http://127.0.0.1:8700/runs/d846be908830a689"
         }
       ],
-      "url": "http://127.0.0.1:8700/runs/a31dcb2a3deb658a"
+      "url": "http://127.0.0.1:8700/runs/d846be908830a689"
     }
     "#);
 }
