@@ -104,6 +104,10 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
     if place.gate.missing(planned.approval.as_ref()) > 0 {
         return Ok(());
     }
+    if planned.closed(app.clock.now()).is_some() {
+        observe(app, &run.id, &RunEvent::GateHeld { environment }).await?;
+        return Ok(());
+    }
     match observe(app, &run.id, &RunEvent::GateOpened { environment }).await? {
         Observed::Moved(run) => start(app, &run).await.map(drop),
         Observed::Busy(holder) => give_back(app, &holder, &place.name).await,

@@ -91,7 +91,7 @@ pub async fn retry(app: &App, id: &RunId, by: Person) -> Result<Run, Refusal> {
     }
     let gone = || Refusal::NotNow("the delivery that asked for it is not kept any more; push again".to_owned());
     let record = app.store.delivery(run.deliveries.first().ok_or_else(gone)?).await?.ok_or_else(gone)?;
-    let decision = app.rules.current().decide(&record.delivered.event);
+    let decision = dispatch::decide_again(app, &record.delivered.event).await;
     let next = decision.chain_from(&run.key.route).and_then(|chain| run.again(&decision.rules, chain, app.clock.now()));
     let next = next.ok_or_else(|| no_longer(&run.key.route, &decision))?;
     if app.store.run(&next.id).await?.is_some() {
@@ -119,7 +119,7 @@ pub async fn start_offered(app: &App, id: &DeliveryId, by: Person) -> Result<Run
         return Err(offers_none());
     };
     let Verdict::Start { route, manual: true, .. } = &offered.verdict else { return Err(offers_none()) };
-    let decision = app.rules.current().decide(&record.delivered.event);
+    let decision = dispatch::decide_again(app, &record.delivered.event).await;
     let chain = decision.chain_from(route).ok_or_else(|| no_longer(route, &decision))?;
     tracing::info!(delivery.id = %id, %by, "start by hand");
     dispatch::start_offered(app, id, &push, &decision.rules, chain).await?.ok_or_else(offers_none)

@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt};
 use router::event::{ChangedFiles, Deleted, Delivered, Event, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
 use router::pipeline::{Concurrency, Planned};
-use router::rules::{Decision, Rules, Verdict};
+use router::rules::{Decision, OwnWord, REPO_FILE, Rules, Verdict};
 use router::run::{Applied, Run, RunEvent, Stop};
 use router::track::{Arrival, Track};
 
@@ -130,10 +130,11 @@ async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     if let Event::Push(push) = &mut delivered.event {
         look_up_history(app, &rules, push).await;
     }
-    if let Some(changed) = look_up_files(app, &rules, &delivered.event).await {
+    let own = own_word(app, &rules, &delivered.event).await;
+    if let Some(changed) = look_up_files(app, &rules, &delivered.event, own.as_ref()).await {
         delivered.event.set_changed(changed);
     }
-    let decision = rules.decide(&delivered.event);
+    let decision = rules.decide_with(&delivered.event, own.as_ref());
     tracing::debug!(
         delivery.id = %delivered.id,
         repo.name = delivered.event.repository().map(ToString::to_string),
@@ -165,10 +166,32 @@ async fn look_up_history(app: &App, rules: &Rules, push: &mut Push) {
     }
 }
 
+/// Decides once more, with what the repository says now: for a retry, or a start that was offered.
+pub(crate) async fn decide_again(app: &App, event: &Event) -> Decision {
+    let rules = app.rules.current();
+    let own = own_word(app, &rules, event).await;
+    rules.decide_with(event, own.as_ref())
+}
+
+/// What the repository says for itself, where the rules let it and something would start.
+async fn own_word(app: &App, rules: &Rules, event: &Event) -> Option<OwnWord> {
+    let push = event.as_push().filter(|_| rules.asks_repositories())?;
+    if !matches!(rules.decide(event).verdict, Verdict::Start { .. }) {
+        return None;
+    }
+    match app.forges.get(&push.repository.forge)?.own_file(&push.repository, REPO_FILE).await {
+        Ok(text) => text.map(|text| OwnWord::read(rules, &text)),
+        Err(trouble) => {
+            tracing::warn!(repo.name = %push.repository, "{REPO_FILE} cannot be read: {trouble}");
+            Some(OwnWord::Unusable(format!("{REPO_FILE} cannot be read: {trouble}")))
+        }
+    }
+}
+
 /// Asks the forge for the changed files when the event could not say and a route wants to know. They may stay unknown.
-async fn look_up_files(app: &App, rules: &Rules, event: &Event) -> Option<ChangedFiles> {
+async fn look_up_files(app: &App, rules: &Rules, event: &Event, own: Option<&OwnWord>) -> Option<ChangedFiles> {
     let push = event.as_push()?;
-    if !matches!(push.changed, ChangedFiles::Unknown(_)) || !rules.needs_changed_files(&push) {
+    if !matches!(push.changed, ChangedFiles::Unknown(_)) || !rules.needs_changed_files_with(&push, own) {
         return None;
     }
     let looked_up = app.forges.get(&push.repository.forge)?.changed_files(&push).await;

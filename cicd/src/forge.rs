@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use router::event::{ChangedFiles, Push};
 use router::id::{CommitId, ForgeName, GitRef, Repository};
 use router::status::Status;
@@ -104,9 +106,18 @@ pub trait Forge: Send + Sync + 'static {
 
     /// Those of these statuses that it does not show: another state stands there, or nothing.
     async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater>;
+    /// A small text file at the head of the repository's default branch; none when it has no such file.
+    async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater>;
 
     /// Where git fetches a repository from, and the `Authorization` header it needs, if any.
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom>;
+}
+
+/// The text of a file as forges' APIs give it: in Base64, with line ends in it.
+fn from_base64(content: &str) -> Result<String, TryLater> {
+    let packed: String = content.split_ascii_whitespace().collect();
+    let bytes = BASE64_STANDARD.decode(packed).map_err(|_| TryLater::new("the forge's answer holds no file"))?;
+    String::from_utf8(bytes).map_err(|_| TryLater::new("the file is not UTF-8 text"))
 }
 
 /// Where git fetches from.

@@ -27,7 +27,7 @@ mod commit;
 pub use archive::archive;
 pub use changed::changed_files;
 use command::{Git as Command, said};
-pub use commit::{is_ancestor, message, peeled, refs};
+pub use commit::{file_at_head, is_ancestor, message, peeled, refs};
 
 /// How long a fetch may take, unless told otherwise.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);

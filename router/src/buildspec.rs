@@ -15,10 +15,12 @@ use crate::yaml::{self, Node};
 mod artifacts;
 mod env;
 mod json;
+mod lint;
 mod others;
 mod phases;
 mod reader;
 
+pub use lint::Around;
 use reader::Reader;
 
 /// A buildspec that was read.

@@ -8,6 +8,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod calendar;
+
+pub use calendar::{Calendar, Closed, DAYS, Freeze, Window, weekday, zone};
+
 use crate::id::{EnvironmentName, PipelineName, RouteName, StageName};
 
 /// What one run does.
@@ -192,6 +196,16 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Who must say yes; none when nobody need.
     pub approval: Option<Approval>,
+    /// When it may be entered; none for always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Calendar>,
+}
+
+impl Environment {
+    /// Why it may not be entered at this moment, whoever said yes.
+    pub fn closed(&self, now: jiff::Timestamp) -> Option<Closed> {
+        self.calendar.as_ref()?.closed(now)
+    }
 }
 
 /// Who must say yes before a commit may enter an environment.

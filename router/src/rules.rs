@@ -3,13 +3,13 @@
 //! `parse` (text to a tree with places) -> `compile` (names resolved, globs built) -> `decide` (a push to a decision) ->
 //! `explain` (the decision as people and machines read it). No step does I/O; a decision cannot fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ForgeKind, ForgeName, PipelineName, RepoPath, Repository, RouteName};
 use crate::pipeline::{Buildspec, Concurrency, Deploy, Environment, Planned, Stage};
-use crate::problem::Place;
+use crate::problem::{Place, Problem};
 
 mod check;
 mod compile;
@@ -22,11 +22,15 @@ mod parse;
 mod pattern;
 mod plan;
 mod prove;
+mod repo;
+mod schema;
 
 pub use check::TestOutcome;
 pub use explain::{Changed, Receipt, ReceiptRequest, ReceiptRun, ReceiptShadow, Unknown};
 pub use plan::{Comparison, Example, Group};
 pub use prove::{Answer, CLAIMS, Claim, Finding, FindingKind, Proof, TooTangled, Witness};
+pub use repo::{OwnWord, REPO_FILE, RepoFile};
+pub use schema::schema;
 
 /// A rule file that has passed every check.
 #[derive(Debug)]
@@ -39,6 +43,9 @@ pub struct Rules {
     routes: Vec<Route>,
     index: index::Index,
     tests: Vec<parse::Expectation>,
+    /// What a repository's own file may say.
+    allow_repo: BTreeSet<&'static str>,
+    warnings: Vec<Problem>,
 }
 
 /// An entry of `repositories`: one repository, or a glob of them.
@@ -116,6 +123,11 @@ impl Rules {
     /// `sha256:<64 hex>` of the file's bytes.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// What is allowed and hardly meant: a place for customers that nobody guards, a pipeline that no route starts.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// The first entry that names a repository; a push from one that no entry names starts nothing.

@@ -290,6 +290,11 @@ pub enum RunEvent {
         /// Who, as the engine knows them.
         by: Person,
     },
+    /// Its people have said yes, and the environment takes nothing at this hour.
+    GateHeld {
+        /// Where.
+        environment: EnvironmentName,
+    },
     /// Nobody said yes in time.
     GateExpired {
         /// Where.

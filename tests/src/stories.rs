@@ -1,5 +1,6 @@
 //! Stories through the whole service: a push goes in, statuses come out. Each reads like the thing it tells.
 
+mod allowed;
 mod bad_input;
 mod beginnings;
 mod doors;

@@ -23,7 +23,10 @@ use url::Url;
 
 use super::refusal::Refusal;
 use super::words::{at_most_chars, header_token};
-use super::{ANSWER_WITHIN, Archive, CONNECT_WITHIN, CloneFrom, Forge, NoArchive, Told, TryLater, USER_AGENT, archive};
+use super::{
+    ANSWER_WITHIN, Archive, CONNECT_WITHIN, CloneFrom, Forge, NoArchive, Told, TryLater, USER_AGENT, archive,
+    from_base64,
+};
 use crate::store::Commit;
 
 mod asked;
@@ -189,6 +192,20 @@ impl Forge for Github {
         self.not_shown(commit, wanted).await
     }
 
+    async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater> {
+        // Without a ref GitHub reads the default branch.
+        let route = format!("/repos/{}/contents/{path}", repository.path);
+        let file: octocrab::Result<Content> = match timeout(ANSWER_WITHIN, self.crab.get(route, None::<&()>)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => return Err(TryLater::new("GitHub took too long to answer")),
+        };
+        match file {
+            Ok(file) => from_base64(&file.content).map(Some),
+            Err(octocrab::Error::GitHub { source, .. }) if source.status_code.as_u16() == 404 => Ok(None),
+            Err(error) => Err(refused::read(&error, &self.token).told().map_or_else(|later| later, given_up)),
+        }
+    }
+
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
         let mut pair = b"x-access-token:".to_vec();
         pair.extend_from_slice(self.token.expose());
@@ -241,6 +258,20 @@ struct File {
     filename: String,
     /// A file that was moved changed in both places.
     previous_filename: Option<String>,
+}
+
+/// Why something is not there that no later try would bring.
+fn given_up(told: Told) -> TryLater {
+    match told {
+        Told::Shown => TryLater::new("GitHub gave no answer"),
+        Told::Never(why) => TryLater::new(why),
+    }
+}
+
+/// What we read of a file.
+#[derive(Deserialize)]
+struct Content {
+    content: String,
 }
 
 /// What we read of a pull request.

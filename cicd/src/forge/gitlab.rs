@@ -11,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gitlab::api::projects::repository::commits::{CommitStatusState, CompareCommits, CreateCommitStatus};
+use gitlab::api::projects::repository::files::File;
 use gitlab::api::{AsyncQuery, Endpoint};
 use router::event::{ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Origin, Repository};
@@ -21,7 +22,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::words::{at_most_bytes, header_token};
-use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater, archive};
+use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater, archive, from_base64};
 use crate::store::Commit;
 use refused::Refused;
 use wire::Wire;
@@ -175,6 +176,21 @@ impl Forge for Gitlab {
         self.not_shown(commit, wanted).await
     }
 
+    async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater> {
+        let endpoint = File::builder()
+            .project(repository.path.as_str())
+            .file_path(path)
+            // The head of the default branch.
+            .ref_("HEAD")
+            .build()
+            .expect("project, path and ref are all there is to give");
+        match self.ask::<Content>(endpoint).await {
+            Ok(file) => from_base64(&file.content).map(Some),
+            Err(refused) if refused.code == 404 => Ok(None),
+            Err(refused) => Err(TryLater::new(refused.words)),
+        }
+    }
+
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
         let mut pair = b"oauth2:".to_vec();
         pair.extend_from_slice(self.token.expose());
@@ -231,6 +247,12 @@ fn state(state: StatusState) -> CommitStatusState {
 #[derive(Deserialize)]
 struct Answer {
     pipeline_id: Option<u64>,
+}
+
+/// What we read of a file.
+#[derive(Deserialize)]
+struct Content {
+    content: String,
 }
 
 /// What we read of a comparison.

@@ -82,6 +82,15 @@ impl Forge for Local {
         Ok(Vec::new())
     }
 
+    async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater> {
+        match (self.clone_of)(&repository.path).map(PathBuf::from) {
+            Some(folder) if folder.is_dir() => {
+                git::file_at_head(&folder, path).await.map_err(|why| TryLater::new(why.to_string()))
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
         (self.clone_of)(&repository.path).map(|url| CloneFrom { url, authorization: None })
     }

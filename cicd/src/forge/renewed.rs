@@ -56,6 +56,10 @@ impl Forge for Renewed {
         self.0.load_full().missing(commit, wanted).await
     }
 
+    async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater> {
+        self.0.load_full().own_file(repository, path).await
+    }
+
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {
         self.0.load().fetch_from(repository)
     }

@@ -56,3 +56,15 @@ pub async fn refs(repository: &Path) -> Result<Vec<(GitRef, CommitId)>, GitError
     };
     Ok(lines.lines().filter_map(read).collect())
 }
+
+/// A text file at the repository's `HEAD`; none when there is no such file.
+///
+/// # Errors
+/// [`GitError`] when git cannot be started, or the file is not UTF-8 text.
+pub async fn file_at_head(repository: &Path, path: &str) -> Result<Option<String>, GitError> {
+    let said = Git::on(repository).args(["cat-file", "blob"]).arg(format!("HEAD:{path}")).run(LOCAL_TIMEOUT).await?;
+    if !said.ok {
+        return Ok(None);
+    }
+    String::from_utf8(said.stdout).map(Some).map_err(|_| GitError::Failed(format!("{path} is not UTF-8 text")))
+}

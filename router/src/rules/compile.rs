@@ -14,6 +14,7 @@ use crate::pipeline::{Approval, Environment, Stage};
 use crate::problem::{Problem, nearest};
 
 mod route;
+mod warn;
 
 impl Rules {
     /// Reads and checks a rule file.
@@ -33,6 +34,7 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
     twice(reader, file.environments.iter().map(|place| &place.name), "environment");
     twice(reader, file.ignore.iter().map(|entry| &entry.name), "ignore entry");
     expectations(reader, &file);
+    let warnings = warn::about(&file);
     let entries = std::mem::take(&mut file.routes);
     let routes = route::resolve(reader, entries, &file.pipelines, &file.environments);
     Rules {
@@ -58,6 +60,8 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
         index: Index::of(&routes),
         routes,
         tests: file.tests,
+        allow_repo: file.allow_repo,
+        warnings,
     }
 }
 
@@ -113,7 +117,8 @@ fn repositories(reader: &mut Reader, entries: Vec<RepositoryEntry>) -> Vec<Named
 
 /// An environment with its groups resolved to people.
 fn environment(reader: &mut Reader, entry: EnvironmentEntry, groups: &[Group]) -> Environment {
-    let Some(written) = entry.approval else { return Environment { name: entry.name.value, approval: None } };
+    let (name, calendar) = (entry.name.value, entry.calendar);
+    let Some(written) = entry.approval else { return Environment { name, approval: None, calendar } };
     let mut people = Vec::new();
     let mut all_known = true;
     for by in &written.by {
@@ -141,7 +146,7 @@ fn environment(reader: &mut Reader, entry: EnvironmentEntry, groups: &[Group]) -
         not_author: written.not_author,
         within_seconds: written.within_seconds,
     };
-    Environment { name: entry.name.value, approval: Some(approval) }
+    Environment { name, approval: Some(approval), calendar }
 }
 
 /// Tells tests that name what the file does not have.

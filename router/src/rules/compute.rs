@@ -4,7 +4,7 @@ use crate::pipeline::Compute;
 use crate::problem::nearest;
 
 /// Each family's sizes, from small to large. Within a family a stage can step up.
-const FAMILIES: [&[&str]; 4] = [
+pub(super) const FAMILIES: [&[&str]; 4] = [
     &["small", "medium", "large", "xlarge", "2xlarge"],
     &["arm-small", "arm-medium", "arm-large", "arm-xlarge", "arm-2xlarge"],
     &["gpu-small", "gpu-large"],

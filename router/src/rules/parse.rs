@@ -4,24 +4,33 @@
 //! What needs the whole file (is there such a pipeline?) is said by `compile`. An entry with a mistake stays in the
 //! tree as far as it can be read, so that one mistake is told once and hides no other.
 
+use std::collections::BTreeSet;
+
 use crate::id::RouteName;
 use crate::problem::{Place, Problem};
 use crate::yaml::{self, Node};
 
+mod calendar;
 mod deploy;
 mod expectation;
 mod pipeline;
 mod place;
 mod reader;
+mod repo;
 mod repository;
 mod route;
 
 pub(super) use expectation::{Expectation, Expected};
 pub(super) use pipeline::PipelineEntry;
+pub(super) use place::PERSON;
 pub(super) use place::{EnvironmentEntry, Group};
 pub(super) use reader::{At, Reader, plain, shown};
+pub(super) use repo::{KEYS as ALLOWABLE, parse_repo_file};
 pub(super) use repository::RepositoryEntry;
 pub(super) use route::{IgnoreEntry, RouteEntry, Target};
+
+/// The kinds of repositories, by their keys.
+pub(super) const KINDS: [&str; 3] = [repository::KEYS[0], repository::KEYS[1], repository::KEYS[2]];
 
 /// The file as written.
 #[derive(Default)]
@@ -33,22 +42,26 @@ pub(super) struct File {
     pub(super) ignore: Vec<IgnoreEntry>,
     pub(super) routes: Vec<RouteEntry>,
     pub(super) tests: Vec<Expectation>,
+    /// What a repository's own file may say.
+    pub(super) allow_repo: BTreeSet<&'static str>,
 }
 
-const SECTIONS: [&str; 8] =
-    ["version", "repositories", "pipelines", "environments", "people", "ignore", "routes", "tests"];
+const SECTIONS: [&str; 9] =
+    ["version", "repositories", "pipelines", "environments", "people", "ignore", "routes", "allow_repo", "tests"];
 
 /// Every key of the language: the reference must explain each.
 #[cfg(test)]
 pub(super) fn keys() -> Vec<&'static str> {
-    let all: [&[&str]; 13] = [
+    let all: [&[&str]; 15] = [
         &SECTIONS,
         &repository::KEYS,
+        &repo::KEYS,
         &pipeline::PIPELINE,
         &pipeline::STAGE,
         &pipeline::BUILDSPEC,
         &place::ENVIRONMENT,
         &place::APPROVAL,
+        &calendar::WINDOW,
         &route::ROUTE,
         &route::REQUEST,
         &route::IGNORE,
@@ -88,6 +101,7 @@ pub(super) fn parse(text: &str, reader: &mut Reader) -> File {
         ignore: each(reader, file.get("ignore"), "ignore", route::read_ignore),
         routes: each(reader, routes, "routes", route::read_route),
         tests: each(reader, file.get("tests"), "tests", expectation::read),
+        allow_repo: file.get("allow_repo").map(|node| repo::read_allowed(reader, node)).unwrap_or_default(),
     }
 }
 

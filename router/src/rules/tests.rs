@@ -6,8 +6,10 @@ use crate::id::{CommitId, GitRef, RepoPath};
 
 mod decisions;
 mod mistakes;
+mod own;
 mod reference;
 mod requests;
+mod schema;
 
 /// The rule file at the root of this repository.
 const ROOT: &str = include_str!("../../../pointsman.yaml");

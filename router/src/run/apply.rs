@@ -30,7 +30,8 @@ impl Run {
             RunEvent::GateReached { environment } => self.gate_reached(environment, at),
             RunEvent::Approved { environment, by, comment } => self.approved(environment, by, comment, at),
             RunEvent::Rejected { environment, by, comment } => self.rejected(environment, by, comment, at),
-            RunEvent::GateOpened { environment } => self.gate_opened(environment),
+            RunEvent::GateOpened { environment } => self.gate_opened(environment, at),
+            RunEvent::GateHeld { environment } => self.gate_held(environment, at),
             RunEvent::GatePassed { environment, by } => self.gate_passed(environment, by, at),
             RunEvent::GateExpired { environment } => self.gate_expired(environment, at),
             RunEvent::DeployStarted { environment } => self.deploy_started(environment, at),
@@ -170,12 +171,29 @@ impl Run {
         self.end(RunState::Rejected, format!("{by} said no at {name}{said}"), at)
     }
 
-    fn gate_opened(&mut self, name: &EnvironmentName) -> Applied {
+    /// Moves nothing but the words: people see what a gate waits for.
+    fn gate_held(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
+        let Some((place, planned)) = self.gate_waiting(name) else {
+            return Applied::Stale("no gate waits there");
+        };
+        if place.gate.missing(planned.approval.as_ref()) > 0 || planned.closed(at).is_none() {
+            return Applied::Stale("the calendar does not hold it");
+        }
+        if self.standing(at).1 == self.because {
+            return Applied::Stale("it says so already");
+        }
+        Applied::Moved
+    }
+
+    fn gate_opened(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
         let Some((place, planned)) = self.gate_waiting(name) else {
             return Applied::Stale("no gate waits there");
         };
         if place.gate.missing(planned.approval.as_ref()) > 0 {
             return Applied::Stale("people are still needed");
+        }
+        if planned.closed(at).is_some() {
+            return Applied::Stale("the environment takes nothing at this hour");
         }
         place.gate.state = GateState::Open;
         Applied::Moved
@@ -292,20 +310,23 @@ impl Run {
             self.end_stopped(&stop, at);
             return;
         }
-        let (state, because) = self.standing();
+        let (state, because) = self.standing(at);
         self.state = state;
         self.because = because;
     }
 
     /// Where a live run stands, in a word and a sentence.
-    fn standing(&self) -> (RunState, String) {
+    fn standing(&self, at: Timestamp) -> (RunState, String) {
         if let Some((place, planned)) = self.waiting_at() {
             let missing = place.gate.missing(planned.approval.as_ref());
             let because = match &planned.approval {
                 Some(approval) if missing > 0 => {
                     format!("waits at {} for {} of {}", place.name, missing, approval.by.join(", "))
                 }
-                _ => format!("waits until {} is free", place.name),
+                _ => match planned.closed(at) {
+                    Some(closed) => format!("{} waits {closed}", place.name),
+                    None => format!("waits until {} is free", place.name),
+                },
             };
             return (RunState::Waiting, because);
         }

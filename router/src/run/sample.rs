@@ -45,6 +45,7 @@ pub(crate) fn planned(route: &str, stages: &[&str], environments: &[&str]) -> Pl
                 .map(|name| Environment {
                     name: name.parse().unwrap(),
                     approval: (*name == "prod").then(|| approval.clone()),
+                    calendar: None,
                 })
                 .collect(),
             variables: BTreeMap::new(),

@@ -322,8 +322,10 @@ fn run(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> Run 
         .map(|(name, text)| Stage { name: StageName::new(*name).unwrap(), step: step((*text).to_owned()) })
         .collect();
     let names: Vec<_> = ["application"].into_iter().chain(names).collect();
-    let environments =
-        environments.iter().map(|name| Environment { name: name.parse().unwrap(), approval: None }).collect();
+    let environments = environments
+        .iter()
+        .map(|name| Environment { name: name.parse().unwrap(), approval: None, calendar: None })
+        .collect();
     let plan = Plan {
         // An engine may have the pipeline as it is declared, so each has a name of its own.
         pipeline: names.join("-").parse().unwrap(),

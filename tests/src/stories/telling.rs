@@ -83,6 +83,10 @@ impl Forge for Slow {
         Ok(Told::Shown)
     }
 
+    async fn own_file(&self, _: &Repository, _: &str) -> Result<Option<String>, TryLater> {
+        Ok(None)
+    }
+
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
         if let Some(together) = &self.together {
             together.wait().await;

@@ -5,15 +5,18 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use router::buildspec;
-use router::pipeline::Buildspec;
-use router::problem::{Place, Problem};
+use router::buildspec::{self, Around};
+use router::problem::Problem;
 use router::rules::Rules;
 use router::yaml;
 use serde_json::{Map, Value, json};
 
 use crate::format::Format;
 use crate::problems::{DEFAULT_RULES, Examined, read};
+use crate::sarif;
+use specs::Specs;
+
+mod specs;
 
 /// Validates the rule file, its buildspecs and its tests, or one buildspec.
 #[derive(Debug, clap::Args)]
@@ -21,15 +24,20 @@ pub(crate) struct Args {
     /// A rule file or a buildspec, - for standard input; the rule file when left out.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Warnings are problems too.
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 /// Prints what is wrong. Exit code 0 when nothing is, otherwise 1.
 pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
-    let found = check(args.file.as_deref().or(rules).unwrap_or(Path::new(DEFAULT_RULES)));
+    let path = args.file.as_deref().or(rules).unwrap_or(Path::new(DEFAULT_RULES));
+    let found = check(path, args.deny_warnings);
     let mut out = std::io::stdout().lock();
     match format {
         Format::Human => write!(out, "{}", found.to_text())?,
         Format::Json => writeln!(out, "{}", found.to_json())?,
+        Format::Sarif => writeln!(out, "{:#}", sarif::log(&found.examined))?,
     }
     Ok(if found.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -44,11 +52,14 @@ struct Found {
     summary: String,
     /// More for programs.
     more: Map<String, Value>,
+    /// A warning is a problem too.
+    deny_warnings: bool,
 }
 
 impl Found {
     fn is_ok(&self) -> bool {
-        self.examined.iter().all(|examined| examined.problems.is_empty())
+        let no_warnings = || self.examined.iter().all(|examined| examined.warnings.is_empty());
+        self.examined.iter().all(|examined| examined.problems.is_empty()) && (!self.deny_warnings || no_warnings())
     }
 
     fn to_text(&self) -> String {
@@ -56,17 +67,20 @@ impl Found {
         let drawn = self.examined.iter().map(|examined| examined.draw(console::colors_enabled(), width));
         let notes = self.notes.iter().map(|note| format!("note: {note}\n"));
         let count: usize = self.examined.iter().map(|examined| examined.problems.len()).sum();
+        let warnings: usize = self.examined.iter().map(|examined| examined.warnings.len()).sum();
+        let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
         let end = match count {
-            0 => format!("{}\n", self.summary),
-            1 => "1 problem\n".to_owned(),
-            count => format!("{count} problems\n"),
+            0 if self.is_ok() => format!("{}{warned}\n", self.summary),
+            0 => format!("{}, which --deny-warnings makes problems\n", counted(warnings, "warning")),
+            count => format!("{}{warned}\n", counted(count, "problem")),
         };
         drawn.chain(notes).chain([end]).collect()
     }
 
     fn to_json(&self) -> Value {
         let problems: Vec<Value> = self.examined.iter().flat_map(Examined::to_json).collect();
-        let mut json = json!({"ok": self.is_ok(), "problems": problems, "notes": self.notes});
+        let warnings: Vec<Value> = self.examined.iter().flat_map(Examined::warnings_to_json).collect();
+        let mut json = json!({"ok": self.is_ok(), "problems": problems, "warnings": warnings, "notes": self.notes});
         if let Value::Object(fields) = &mut json {
             fields.extend(self.more.clone());
         }
@@ -74,13 +88,14 @@ impl Found {
     }
 }
 
-fn check(path: &Path) -> Found {
+fn check(path: &Path, deny_warnings: bool) -> Found {
     let file = path.display().to_string();
-    match read(path) {
+    let found = match read(path) {
         Err(why) => Found { examined: vec![Examined::unreadable(file, why)], ..Found::default() },
         Ok(text) if is_buildspec(&text) => check_buildspec(file, text),
         Ok(text) => check_rules(path, file, text),
-    }
+    };
+    Found { deny_warnings, ..found }
 }
 
 /// A buildspec has `phases`, or at least a version of its own kind.
@@ -91,119 +106,54 @@ fn is_buildspec(text: &str) -> bool {
     root.get("phases").is_some() || version.is_some_and(|version| version.starts_with("0."))
 }
 
-/// The one place that knows the reader of buildspecs.
-fn buildspec_model(text: &str) -> Result<Value, Vec<Problem>> {
-    buildspec::Buildspec::parse(text).map(|spec| spec.to_json())
-}
-
 fn check_buildspec(file: String, text: String) -> Found {
-    let (model, problems) = match buildspec_model(&text) {
-        Ok(model) => (model, Vec::new()),
+    let (model, problems) = match buildspec::Buildspec::parse(&text) {
+        Ok(spec) => (spec.to_json(), Vec::new()),
         Err(problems) => (Value::Null, problems),
     };
+    // What other stages leave and which repository this is for, nobody has said.
+    let around = Around { variables: &BTreeSet::new(), exists: None, inputs: None };
+    let warnings = buildspec::Buildspec::lint(&text, &around);
     let summary = format!("{file}: the buildspec is right");
     let more = Map::from_iter([("model".to_owned(), model)]);
-    Found { examined: vec![Examined { file, text, problems }], summary, more, ..Found::default() }
+    Found { examined: vec![Examined { file, text, problems, warnings }], summary, more, ..Found::default() }
 }
 
 fn check_rules(path: &Path, file: String, text: String) -> Found {
     let rules = match Rules::parse(&text) {
         Ok(rules) => rules,
-        Err(problems) => return Found { examined: vec![Examined { file, text, problems }], ..Found::default() },
+        Err(problems) => {
+            let examined = vec![Examined { file, text, problems, warnings: Vec::new() }];
+            return Found { examined, ..Found::default() };
+        }
     };
     let tests = rules.run_tests();
     let tested = tests.len();
     let mut problems: Vec<Problem> = tests.into_iter().filter_map(|test| test.problem).collect();
     let failed = problems.len();
-    let beside = path.parent().unwrap_or(Path::new(""));
-    let mut specs = Specs { beside, checked: 0, wrong: Vec::new(), notes: Vec::new() };
-    let mut seen = BTreeSet::new();
-    for (spec, place) in rules.buildspecs().filter(|(spec, _)| seen.insert(spec.to_string()) || is_inline(spec)) {
-        problems.extend(specs.check(spec, place));
-    }
+    let mut warnings = rules.warnings().to_vec();
+    let specs = Specs::of(&rules, path.parent().unwrap_or(Path::new("")));
+    problems.extend(specs.problems());
+    warnings.extend(specs.inline_warnings());
     problems.sort_by_key(|problem| problem.place.offset);
+    warnings.sort_by_key(|problem| problem.place.offset);
     let more = Map::from_iter([
         ("rules".to_owned(), json!(rules.hash())),
         ("tests".to_owned(), json!({"run": tested, "failed": failed})),
     ]);
-    let (routes, checked) = (rules.routes().count(), specs.checked);
     let summary = format!(
         "{file} is right: {}, {}, {}",
-        counted(routes, "route"),
+        counted(rules.routes().count(), "route"),
         counted(tested, "test"),
-        counted(checked, "buildspec")
+        counted(specs.checked(), "buildspec")
     );
-    let mut examined = vec![Examined { file, text, problems }];
-    examined.append(&mut specs.wrong);
-    Found { examined, notes: specs.notes, summary, more }
-}
-
-fn is_inline(spec: &Buildspec) -> bool {
-    matches!(spec, Buildspec::Inline(_))
+    let notes = specs.notes();
+    let examined = std::iter::once(Examined { file, text, problems, warnings }).chain(specs.files()).collect();
+    Found { examined, notes, summary, more, ..Found::default() }
 }
 
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Checks the buildspecs that a rule file names.
-struct Specs<'a> {
-    beside: &'a Path,
-    checked: usize,
-    wrong: Vec<Examined>,
-    notes: Vec<String>,
-}
-
-impl Specs<'_> {
-    /// What comes back stands in the rule file itself.
-    fn check(&mut self, spec: &Buildspec, place: Place) -> Vec<Problem> {
-        match spec {
-            Buildspec::Inline(text) => {
-                self.checked += 1;
-                let problems = buildspec_model(text).err().unwrap_or_default();
-                problems.into_iter().map(|problem| inside(place, problem)).collect()
-            }
-            Buildspec::Commit(path) => {
-                let file = self.beside.join(path);
-                if file.exists() {
-                    self.check_file(&file);
-                } else {
-                    self.notes.push(format!("{path} is not here, so it was not checked; it comes from the commit"));
-                }
-                Vec::new()
-            }
-            Buildspec::Central(path) => {
-                let file = self.beside.join(path);
-                if file.exists() {
-                    self.check_file(&file);
-                    return Vec::new();
-                }
-                let message = format!("`{path}` is not beside the rule file");
-                vec![Problem::new(place, message).help(format!("put it at {}", file.display()))]
-            }
-        }
-    }
-
-    fn check_file(&mut self, path: &Path) {
-        self.checked += 1;
-        let file = path.display().to_string();
-        let examined = match read(path) {
-            Err(why) => Examined::unreadable(file, why),
-            Ok(text) => {
-                let problems = buildspec_model(&text).err().unwrap_or_default();
-                Examined { file, text, problems }
-            }
-        };
-        if !examined.problems.is_empty() {
-            self.wrong.push(examined);
-        }
-    }
-}
-
-/// A problem of an inline buildspec, told at the place where that stands: its own lines do not count.
-fn inside(place: Place, problem: Problem) -> Problem {
-    let message = format!("line {} of this buildspec: {}", problem.place.line, problem.message);
-    Problem { place, message, help: problem.help }
 }
 
 #[cfg(test)]
@@ -227,7 +177,7 @@ tests:
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        let found = check(&folder.path().join(files[0].0));
+        let found = check(&folder.path().join(files[0].0), false);
         (folder, found)
     }
 
@@ -295,8 +245,25 @@ tests:
     }
 
     #[test]
+    fn what_is_hardly_meant_is_a_warning_and_no_problem() {
+        let spec = "version: 0.2\nphases: {build: {commands: ['echo $NOWHERE $CODEBUILD_SRC_DIR_zebra']}}\n";
+        let rules = RULES.replace("{local: demo}", "{local: demo, variables: {KNOWN: x}}");
+        let (_folder, found) = checked(&[("rules.yaml", &rules), ("a.yml", spec), ("b.yml", SPEC)]);
+        let json = found.to_json();
+        let told: Vec<&str> =
+            json["warnings"].as_array().unwrap().iter().map(|warning| warning["message"].as_str().unwrap()).collect();
+        assert_eq!(told, ["nobody defines `$NOWHERE`", "no stage before this one leaves an artifact named `zebra`"]);
+        assert_eq!(json["ok"], true);
+        assert!(found.to_text().ends_with("2 buildspecs, 2 warnings\n"), "{}", found.to_text());
+        assert!(!Found { deny_warnings: true, ..found }.is_ok());
+        let known = spec.replace("$NOWHERE $CODEBUILD_SRC_DIR_zebra", "$KNOWN");
+        let (_folder, found) = checked(&[("rules.yaml", &rules), ("a.yml", &known), ("b.yml", SPEC)]);
+        assert_eq!(found.to_json()["warnings"], json!([]));
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_a_problem_and_no_panic() {
-        let found = check(Path::new("/nowhere/rules.yaml"));
+        let found = check(Path::new("/nowhere/rules.yaml"), false);
         assert!(found.to_json()["problems"][0]["message"].as_str().unwrap().starts_with("cannot read /nowhere"));
         assert!(found.to_text().contains("cannot read"));
     }

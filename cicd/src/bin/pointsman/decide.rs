@@ -69,7 +69,7 @@ pub(crate) fn start(args: &StartArgs, format: Format) -> anyhow::Result<ExitCode
 fn ask(who: &Who, path: &str, body: &Value, format: Format) -> anyhow::Result<ExitCode> {
     let run = block_on(who.server.post(path, body))?;
     match format {
-        Format::Json => say(serde_json::to_string_pretty(&run)?),
+        Format::Json | Format::Sarif => say(serde_json::to_string_pretty(&run)?),
         Format::Human => {
             let text = |key: &str| plain(run[key].as_str().unwrap_or_default());
             say(format!("{} {}: {}  {}", text("id"), text("state"), text("because"), text("url")));

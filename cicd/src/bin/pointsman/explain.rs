@@ -72,10 +72,10 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
     let rules = match Rules::parse(&text) {
         Ok(rules) => rules,
         Err(problems) => {
-            let wrong = Examined { file: path.display().to_string(), text, problems };
+            let wrong = Examined { file: path.display().to_string(), text, problems, warnings: Vec::new() };
             match format {
                 Format::Human => write!(out, "{}", wrong.draw(console::colors_enabled(), 100))?,
-                Format::Json => writeln!(out, "{}", json!({"ok": false, "problems": wrong.to_json()}))?,
+                Format::Json | Format::Sarif => writeln!(out, "{}", json!({"ok": false, "problems": wrong.to_json()}))?,
             }
             return Ok(ExitCode::FAILURE);
         }
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
     let receipt = explain(args, &rules)?;
     match format {
         Format::Human => write!(out, "{}", receipt.to_text())?,
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&receipt)?)?,
+        Format::Json | Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&receipt)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

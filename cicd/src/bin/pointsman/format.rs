@@ -8,4 +8,6 @@ pub(crate) enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, for code scanning; `check` alone writes it.
+    Sarif,
 }

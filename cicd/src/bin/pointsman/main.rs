@@ -17,6 +17,8 @@ mod plan;
 mod problems;
 mod prove;
 mod runs;
+mod sarif;
+mod schema;
 mod serve;
 mod signals;
 mod synth;
@@ -57,6 +59,8 @@ enum Command {
     Serve(serve::Args),
     /// Check the rule file with its tests, or a buildspec.
     Check(check::Args),
+    /// Print the JSON Schema of rule files, with which editors complete and check them.
+    Schema,
     /// Say where a push would go, and why.
     Explain(explain::Args),
     /// Print the pipelines as AWS is to have them, for infra/.
@@ -90,10 +94,15 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { format, rules, command } = Cli::parse();
+    if format == Format::Sarif && !matches!(command, Command::Check(_)) {
+        terminal::complain(&anyhow::anyhow!("only `pointsman check` writes SARIF"));
+        return ExitCode::FAILURE;
+    }
     let done = match command {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args, rules.as_deref()),
         Command::Check(args) => check::run(&args, rules.as_deref(), format),
+        Command::Schema => schema::run(),
         Command::Explain(args) => explain::run(&args, rules.as_deref(), format),
         Command::Synth(args) => synth::run(&args, rules.as_deref(), format),
         Command::Prove(args) => prove::run(&args, rules.as_deref(), format),

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report, Severity};
 use router::problem::{Place, Problem};
 use router::yaml;
 use serde_json::{Value, json};
@@ -20,13 +20,15 @@ pub(crate) struct Examined {
     pub(crate) text: String,
     /// What is wrong, in the order of the text.
     pub(crate) problems: Vec<Problem>,
+    /// What is right and hardly meant, in the order of the text.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Examined {
     /// A file that cannot be read is a problem like any other.
     pub(crate) fn unreadable(file: String, why: String) -> Self {
         let place = Place { line: 1, column: 1, ..Place::default() };
-        Self { file, text: String::new(), problems: vec![Problem::new(place, why)] }
+        Self { file, text: String::new(), problems: vec![Problem::new(place, why)], warnings: Vec::new() }
     }
 
     /// Each problem with its lines of the text.
@@ -37,8 +39,10 @@ impl Examined {
         let plain = |c: char| if c.is_ascii_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
         let text: Arc<String> = Arc::new(self.text.chars().map(plain).collect());
         let mut drawn = String::new();
-        for problem in &self.problems {
-            let mut diagnostic = MietteDiagnostic::new(problem.message.clone());
+        let errors = self.problems.iter().map(|problem| (Severity::Error, problem));
+        let warnings = self.warnings.iter().map(|problem| (Severity::Warning, problem));
+        for (severity, problem) in errors.chain(warnings) {
+            let mut diagnostic = MietteDiagnostic::new(problem.message.clone()).with_severity(severity);
             diagnostic.help.clone_from(&problem.help);
             let mut report = Report::new(diagnostic.clone());
             if !text.is_empty() {
@@ -55,6 +59,15 @@ impl Examined {
 
     /// Each problem as the documented JSON, with its file.
     pub(crate) fn to_json(&self) -> Vec<Value> {
+        self.json_of(&self.problems)
+    }
+
+    /// Each warning in the same shape.
+    pub(crate) fn warnings_to_json(&self) -> Vec<Value> {
+        self.json_of(&self.warnings)
+    }
+
+    fn json_of(&self, problems: &[Problem]) -> Vec<Value> {
         let problem = |problem: &Problem| {
             json!({
                 "file": self.file,
@@ -64,7 +77,7 @@ impl Examined {
                 "help": problem.help,
             })
         };
-        self.problems.iter().map(problem).collect()
+        problems.iter().map(problem).collect()
     }
 }
 
@@ -102,7 +115,7 @@ mod tests {
         let place = Place { line: 2, column: 9, offset: 14, len: 1 };
         let problems =
             vec![Problem::new(place, "`routes` is a list, and this is text").help("start each item with `- `")];
-        let examined = Examined { file: "rules.yaml".to_owned(), text, problems };
+        let examined = Examined { file: "rules.yaml".to_owned(), text, problems, warnings: vec![] };
         insta::assert_snapshot!(examined.draw(false, 80), @"
          × `routes` is a list, and this is text
           ╭─[rules.yaml:2:9]
@@ -125,7 +138,7 @@ mod tests {
     fn a_place_outside_of_the_text_is_drawn_nevertheless() {
         let place = Place { line: 9, column: 9, offset: 999, len: 9 };
         let problems = vec![Problem::new(place, "the document ends too early")];
-        let examined = Examined { file: "x".to_owned(), text: "a: [\u{1b}".to_owned(), problems };
+        let examined = Examined { file: "x".to_owned(), text: "a: [\u{1b}".to_owned(), problems, warnings: vec![] };
         let drawn = examined.draw(false, 80);
         assert!(drawn.contains("ends too early") && !drawn.contains('\u{1b}'), "{drawn}");
     }

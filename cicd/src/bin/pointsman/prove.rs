@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
     let rules = match Rules::parse(&text) {
         Ok(rules) => rules,
         Err(problems) => {
-            let wrong = Examined { file: path.display().to_string(), text, problems };
+            let wrong = Examined { file: path.display().to_string(), text, problems, warnings: Vec::new() };
             match format {
                 Format::Json => writeln!(out, "{}", json!({"ok": false, "problems": wrong.to_json()}))?,
                 _ => write!(out, "{}", wrong.draw(console::colors_enabled(), 100))?,

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args, format: Format) -> anyhow::Result<ExitCode> {
     let path = args.run.as_ref().map_or("/runs.json".to_owned(), |id| format!("/runs/{id}.json"));
     let answer = block_on(args.server.get(&path))?;
     match (format, &args.run) {
-        (Format::Json, _) => say(serde_json::to_string_pretty(&answer)?),
+        (Format::Json | Format::Sarif, _) => say(serde_json::to_string_pretty(&answer)?),
         (Format::Human, Some(_)) => one(&answer),
         (Format::Human, None) => match answer.as_array().filter(|runs| !runs.is_empty()) {
             Some(runs) => runs.iter().for_each(|run| say(line(run))),

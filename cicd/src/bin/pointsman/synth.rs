@@ -28,7 +28,9 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
         Err(examined) => {
             match format {
                 Format::Human => write!(out, "{}", examined.draw(console::colors_enabled(), 120))?,
-                Format::Json => writeln!(out, "{}", json!({"ok": false, "problems": examined.to_json()}))?,
+                Format::Json | Format::Sarif => {
+                    writeln!(out, "{}", json!({"ok": false, "problems": examined.to_json()}))?
+                }
             }
             return Ok(ExitCode::FAILURE);
         }
@@ -36,13 +38,13 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
     let model = synth(&rules, &args.prefix, &|file| beside(path, file));
     match (&model, format) {
         (Ok(model), Format::Human) => write!(out, "{}", words(model))?,
-        (Ok(model), Format::Json) => writeln!(out, "{}", serde_json::to_string_pretty(model)?)?,
+        (Ok(model), Format::Json | Format::Sarif) => writeln!(out, "{}", serde_json::to_string_pretty(model)?)?,
         (Err(mistakes), Format::Human) => {
             for mistake in mistakes {
                 writeln!(out, "{mistake}")?;
             }
         }
-        (Err(mistakes), Format::Json) => {
+        (Err(mistakes), Format::Json | Format::Sarif) => {
             let problems: Vec<_> = mistakes.iter().map(|mistake| json!({"message": mistake})).collect();
             writeln!(out, "{}", json!({"ok": false, "problems": problems}))?;
         }
@@ -54,7 +56,7 @@ fn compiled(path: &Path) -> Result<Rules, Examined> {
     let file = path.display().to_string();
     match read(path) {
         Err(why) => Err(Examined::unreadable(file, why)),
-        Ok(text) => Rules::parse(&text).map_err(|problems| Examined { file, text, problems }),
+        Ok(text) => Rules::parse(&text).map_err(|problems| Examined { file, text, problems, warnings: Vec::new() }),
     }
 }
 

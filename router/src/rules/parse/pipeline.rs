@@ -163,7 +163,7 @@ fn buildspec(reader: &mut Reader, node: &Node) -> Option<Buildspec> {
     }
 }
 
-fn path(reader: &mut Reader, node: &Node) -> Option<String> {
+pub(super) fn path(reader: &mut Reader, node: &Node) -> Option<String> {
     let text = reader.text(node, "buildspec")?;
     let is_part = |part: &str| !matches!(part, "" | "." | "..");
     let well = text.len() <= PATH_BYTES_MAX

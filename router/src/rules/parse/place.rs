@@ -1,7 +1,8 @@
 //! `environments` and the `people` who let commits in.
 
-use super::{At, Reader, plain_name, shown};
+use super::{At, Reader, calendar, plain_name, shown};
 use crate::id::EnvironmentName;
+use crate::pipeline::Calendar;
 use crate::problem::Place;
 use crate::run::Person;
 use crate::yaml::{Node, Value};
@@ -10,6 +11,9 @@ use crate::yaml::{Node, Value};
 pub(in crate::rules) struct EnvironmentEntry {
     pub(in crate::rules) name: At<EnvironmentName>,
     pub(in crate::rules) approval: Option<ApprovalEntry>,
+    pub(in crate::rules) calendar: Option<Calendar>,
+    /// Its name says that customers are there, and the file says that nobody need say yes.
+    pub(in crate::rules) allow_unapproved: bool,
 }
 
 /// An environment's approval as written.
@@ -27,8 +31,11 @@ pub(in crate::rules) struct Group {
     pub(in crate::rules) people: Vec<String>,
 }
 
-pub(super) const ENVIRONMENT: [&str; 2] = ["name", "approval"];
+pub(super) const ENVIRONMENT: [&str; 6] = ["name", "approval", "allow_unapproved", "zone", "window", "freeze"];
 pub(super) const APPROVAL: [&str; 4] = ["by", "min", "not_author", "within"];
+
+/// What names people, as a regular expression: for editors, which read no Rust.
+pub(in crate::rules) const PERSON: &str = "^(user|github|gitlab|oidc):[^\\s].{0,99}$";
 
 /// The longest a gate waits, 60 days: what `CodePipeline` allows for an approval.
 const WITHIN_MAX: u64 = 60 * 86400;
@@ -37,8 +44,17 @@ const VOTES_MAX: u32 = 100;
 pub(super) fn read_environment(reader: &mut Reader, node: &Node) -> Option<EnvironmentEntry> {
     let fields = reader.fields(node, "an environment", &ENVIRONMENT)?;
     let approval = fields.get("approval").and_then(|node| approval(reader, node));
+    let calendar = calendar::read(reader, &fields);
+    let allow_unapproved =
+        fields.get("allow_unapproved").and_then(|node| reader.boolean(node, "allow_unapproved")).unwrap_or_default();
+    if allow_unapproved && fields.has("approval") {
+        reader.tell(
+            fields.key("allow_unapproved"),
+            "`allow_unapproved` says that nobody need say yes, and `approval` says who must",
+        );
+    }
     let name = reader.need(&fields, "an environment", "name")?;
-    Some(EnvironmentEntry { name: reader.name(name, "name")?, approval })
+    Some(EnvironmentEntry { name: reader.name(name, "name")?, approval, calendar, allow_unapproved })
 }
 
 fn approval(reader: &mut Reader, node: &Node) -> Option<ApprovalEntry> {

@@ -18,9 +18,6 @@ pub(in crate::rules) struct At<T> {
     pub(in crate::rules) place: Place,
 }
 
-/// Keys of the language's plan that this version does not read yet. Told apart from slips of the finger.
-const LATER: [&str; 3] = ["window", "freeze", "allow_repo"];
-
 /// Text from the file as a message shows it: at most 80 characters, nothing that moves a cursor.
 pub(in crate::rules) fn shown(text: &str) -> String {
     let mut short: String = text.chars().take(80).flat_map(plain).collect();
@@ -121,10 +118,6 @@ impl Reader {
 
     /// Tells an unknown key; what comes back is the key that was probably meant.
     fn unknown_key(&mut self, place: Place, key: &str, what: &str, known: &[&'static str]) -> Option<&'static str> {
-        if let Some(later) = LATER.into_iter().find(|later| *later == key) {
-            self.tell(place, format!("`{key}` is not supported by this version"));
-            return Some(later);
-        }
         let meant = nearest(key, known.iter().copied());
         let help = meant.map_or_else(|| keys_help(known), |word| format!("did you mean `{word}`?"));
         self.advise(place, format!("{what} has no key `{}`", shown(key)), help);

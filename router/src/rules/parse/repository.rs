@@ -52,7 +52,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<RepositoryEntry> 
     Some(RepositoryEntry { kind, path: At { value: pattern, place: path.place }, forge, variables, clone })
 }
 
-fn variables(reader: &mut Reader, node: &Node) -> BTreeMap<String, String> {
+pub(super) fn variables(reader: &mut Reader, node: &Node) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let Some(entries) = node.mapping() else {
         reader.advise(node.place, format!("`variables` is a map, and this is {}", node.kind()), "write {NAME: value}");

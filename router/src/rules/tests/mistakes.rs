@@ -94,6 +94,12 @@ fn the_frames_of_the_table_are_right_themselves() {
         ("deploy", "cloudformation: ['net-{environment}', {stack: app, template: out/app.json}]"),
         ("deploy", "codedeploy: {application: shop, group: '{environment}'}"),
         ("environments", "[{name: a, approval: {by: [team, 'user:jo'], min: 3, not_author: true, within: 3d}}]"),
+        (
+            "environments",
+            "[{name: a, zone: Europe/Berlin, window: [{days: [mon-thu, sun], hours: '09:00-24:00'}, {hours: '22:00-04:00'}]}]",
+        ),
+        ("environments", "[{name: a, zone: UTC, freeze: [2026-12-18..2027-01-06, 2026-11-27]}]"),
+        ("section", "allow_repo: [ignore, buildspecs]"),
         ("ignore", "name: docs, paths: {only: docs/**}"),
         ("route", "name: a, branch: [x, '!y'], pipeline: app, to: test, stages: test, start: manual"),
         ("test", "push: x, changed: [], expect: nothing"),

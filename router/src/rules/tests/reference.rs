@@ -6,15 +6,22 @@
 use super::*;
 
 const REFERENCE: &str = include_str!("../../../../docs/rules.md");
+/// Behind the fence of a file of a repository.
+const OWN: &str = "```yaml .pointsman.yaml";
 const LAST_ROUTE: &str = "  - {name: the-rest, any: true, pipeline: none}\n";
 
-/// The line and the text of each fenced block of YAML.
+/// The line and the text of each rule file, or part of one.
 fn examples() -> Vec<(usize, String)> {
+    blocks("```yaml")
+}
+
+/// The line and the text of each block behind this fence.
+fn blocks(fence: &str) -> Vec<(usize, String)> {
     let mut examples: Vec<(usize, String)> = Vec::new();
     let mut open = false;
     for (at, line) in REFERENCE.lines().enumerate() {
         match line {
-            "```yaml" => {
+            line if line == fence => {
                 open = true;
                 examples.push((at + 2, String::new()));
             }
@@ -34,7 +41,9 @@ fn examples() -> Vec<(usize, String)> {
 fn sections(text: &str) -> Vec<(&str, String)> {
     let mut sections: Vec<(&str, String)> = Vec::new();
     for line in text.lines() {
-        if let Some((key, _)) = line.split_once(':').filter(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase())) {
+        if let Some((key, _)) =
+            line.split_once(':').filter(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        {
             sections.push((key, String::new()));
         }
         if let Some((_, section)) = sections.last_mut() {
@@ -75,8 +84,19 @@ fn every_example_is_a_rule_file_that_passes_its_tests() {
 }
 
 #[test]
+fn every_example_of_a_repositorys_own_file_is_right() {
+    let rules = rules(&format!("{}\nallow_repo: [ignore, variables, buildspecs]\n", examples()[0].1));
+    let own = blocks(OWN);
+    assert!(!own.is_empty());
+    for (line, text) in own {
+        rules.read_repo_file(&text).unwrap_or_else(|problems| panic!("line {line} of docs/rules.md: {problems:#?}"));
+    }
+}
+
+#[test]
 fn every_key_has_an_example_and_a_word_of_explanation() {
-    let yaml: String = examples().into_iter().map(|(_, text)| text).collect();
+    let all = [examples(), blocks(OWN)].concat();
+    let yaml: String = all.into_iter().map(|(_, text)| text).collect();
     for key in crate::rules::parse::keys() {
         let in_yaml = yaml.match_indices(&format!("{key}:")).any(|(at, _)| {
             at == 0 || !yaml.as_bytes()[at - 1].is_ascii_alphanumeric() && yaml.as_bytes()[at - 1] != b'_'

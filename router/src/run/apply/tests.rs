@@ -86,6 +86,35 @@ fn a_log_elsewhere_is_remembered() {
 }
 
 #[test]
+fn a_gate_waits_for_its_window_and_says_so() {
+    use crate::pipeline::{Calendar, Window};
+    use jiff::civil::time;
+    let mut planned = planned("main", &["test"], &["prod"]);
+    let place = &mut planned.plan.environments[0];
+    place.approval = None;
+    // `at(0)` is a Tuesday, 22:13:20 in UTC.
+    let window = Window { days: vec![3], from: time(9, 0, 0, 0), to: time(16, 0, 0, 0) };
+    place.calendar = Some(Calendar { zone: "UTC".to_owned(), windows: vec![window], freezes: vec![] });
+    let mut run = run(&[planned]);
+    let environment: EnvironmentName = "prod".parse().unwrap();
+    let open = RunEvent::GateOpened { environment: environment.clone() };
+    let held = RunEvent::GateHeld { environment: environment.clone() };
+    run.apply(&RunEvent::Started, at(0));
+    let stage = run.stages[0].name.clone();
+    let ended = RunEvent::StageEnded { stage, outcome: Outcome::Succeeded, artifact: None, exports: BTreeMap::new() };
+    run.apply(&ended, at(1));
+    run.apply(&RunEvent::GateReached { environment }, at(2));
+    assert_eq!(run.because, "prod waits until wed 2023-11-15 09:00 UTC, when its window opens");
+    assert_eq!(run.apply(&open, at(3)), Applied::Stale("the environment takes nothing at this hour"));
+    assert_eq!(run.apply(&held, at(3)), Applied::Stale("it says so already"));
+    // Eleven hours later it is open; had nobody taken it until it closed again, the words would follow.
+    assert_eq!(run.apply(&held, at(11 * 3600)), Applied::Stale("the calendar does not hold it"));
+    assert_eq!(run.apply(&held, at(18 * 3600)), Applied::Moved);
+    assert_eq!(run.because, "prod waits until wed 2023-11-22 09:00 UTC, when its window opens");
+    assert_eq!(run.apply(&open, at(11 * 3600 + 7 * 86400)), Applied::Moved);
+}
+
+#[test]
 fn the_whole_way_ends_in_success() {
     let mut events = to_prod();
     events.extend([approved("prod", "dana"), opened("prod"), deployed("prod", Outcome::Succeeded)]);

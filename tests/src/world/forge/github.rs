@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/repos/{owner}/{name}/git/matching-refs/{*begin}", get(matching_refs))
         .route("/repos/{owner}/{name}/git/tags/{sha}", get(tag_object))
         .route("/repos/{owner}/{name}/compare/{basehead}", get(compare))
+        .route("/repos/{owner}/{name}/contents/{*path}", get(contents))
 }
 
 fn not_found() -> Refused {
@@ -159,6 +160,21 @@ async fn tag_object(
     let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
     let commit = git::commit_of(&hosted.bare, &sha).ok_or_else(not_found)?;
     Ok((StatusCode::OK, Json(json!({"sha": sha, "object": {"sha": commit, "type": "commit"}}))))
+}
+
+async fn contents(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, path)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let text = hosted.file(&path).ok_or_else(not_found)?;
+    // GitHub breaks its Base64 into lines.
+    let packed: Vec<&str> = text.as_bytes().chunks(60).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    Ok((
+        StatusCode::OK,
+        Json(json!({"type": "file", "encoding": "base64", "content": packed.join("\n"), "path": path})),
+    ))
 }
 
 async fn compare(

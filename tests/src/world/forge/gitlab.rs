@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/projects/{id}/repository/branches/{name}", get(branch))
         .route("/projects/{id}/repository/tags/{name}", get(tag))
         .route("/projects/{id}/repository/compare", get(compare))
+        .route("/projects/{id}/repository/files/{path}", get(file))
 }
 
 async fn user() -> Json<Value> {
@@ -198,6 +199,20 @@ async fn list_statuses(State(forge): State<Arc<Shared>>, Path((id, sha)): Path<(
         .map(|job| json!({"id": job.id, "sha": job.commit, "ref": job.git_ref, "name": job.name, "status": job.state}))
         .collect();
     Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn file(
+    State(forge): State<Arc<Shared>>,
+    Path((id, path)): Path<(String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    if query.get("ref").is_none_or(|wanted| wanted != "HEAD") {
+        return Err(refuse(400, json!({"error": "ref is missing"})));
+    }
+    let content = hosted.file(&path).ok_or_else(|| not_found("File"))?;
+    Ok((StatusCode::OK, Json(json!({"file_path": path, "encoding": "base64", "content": content}))))
 }
 
 async fn compare(

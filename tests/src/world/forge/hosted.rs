@@ -1,5 +1,7 @@
 //! What a fake forge knows of one repository.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -44,6 +46,12 @@ pub(super) struct Job {
 }
 
 impl Hosted {
+    /// A file of the default branch, in Base64.
+    pub(super) fn file(&self, path: &str) -> Option<String> {
+        let text = git::try_run(git::command(&self.bare).arg("show").arg(format!("refs/heads/main:{path}"))).ok()?;
+        Some(BASE64_STANDARD.encode(text))
+    }
+
     pub(super) fn new(id: u64, bare: PathBuf) -> Self {
         Self { id, bare, refs: BTreeSet::new(), told: Vec::new(), jobs: Vec::new(), pipelines: BTreeMap::new() }
     }

@@ -25,6 +25,10 @@ impl Forge for Files {
         Ok(push.changed.clone())
     }
 
+    async fn own_file(&self, _: &Repository, _: &str) -> Result<Option<String>, TryLater> {
+        Ok(None)
+    }
+
     async fn archive(&self, _: &Repository, commit: &CommitId) -> Result<Archive, NoArchive> {
         if commit.as_str().starts_with('e') {
             return Err(NoArchive::Gone("commit eeeeeeee of acme/shop is gone".to_owned()));
