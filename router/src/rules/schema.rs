@@ -67,6 +67,11 @@ fn text() -> Value {
     json!({"type": ["string", "number", "boolean"]})
 }
 
+/// What git allows in a name is the parser's to say.
+fn git_name() -> Value {
+    json!({"type": ["string", "number", "boolean"], "minLength": 1, "maxLength": 1000})
+}
+
 fn name() -> Value {
     json!({"type": ["string", "integer", "boolean"], "pattern": NAME, "minimum": 0})
 }
@@ -251,8 +256,8 @@ fn test() -> Value {
     let test = object(
         &["expect"],
         json!({
-            "push": text(), "tag": text(),
-            "change_request": object(&["target", "source"], json!({"target": text(), "source": text(), "fork": boolean()})),
+            "push": git_name(), "tag": git_name(),
+            "change_request": object(&["target", "source"], json!({"target": git_name(), "source": git_name(), "fork": boolean()})),
             "repo": text(),
             "changed": some(text(), 0),
             "actor": text(), "message": text(), "created": boolean(), "forced": boolean(),

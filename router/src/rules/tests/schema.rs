@@ -1,9 +1,14 @@
 //! Schema and parser say the same, as far as a schema can say anything.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::rules::parse::{self, Reader};
+
+static SCHEMA: LazyLock<jsonschema::Validator> =
+    LazyLock::new(|| jsonschema::validator_for(&crate::rules::schema()).unwrap());
 
 /// What a file may look like that uses every key.
 fn whole() -> Value {
@@ -192,9 +197,8 @@ fn told(text: &str) -> Vec<String> {
 
 #[test]
 fn the_whole_file_is_right_by_both() {
-    let schema = jsonschema::validator_for(&crate::rules::schema()).unwrap();
     let errors: Vec<String> =
-        schema.iter_errors(&whole()).map(|error| format!("{} {error}", error.instance_path())).collect();
+        SCHEMA.iter_errors(&whole()).map(|error| format!("{} {error}", error.instance_path())).collect();
     assert_eq!(errors, Vec::<String>::new());
     assert_eq!(told(&whole().to_string()), Vec::<String>::new());
 }
@@ -242,12 +246,11 @@ proptest! {
     fn what_one_takes_the_other_does(
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0u8..4, prop::sample::select(KEYS), value()), 1..4)
     ) {
-        let schema = jsonschema::validator_for(&crate::rules::schema()).unwrap();
         let mut document = whole();
         for (at, how, key, value) in changes {
             change(&mut document, at, how, key, value);
         }
-        let errors: Vec<String> = schema.iter_errors(&document).map(|error| format!("{} {error}", error.instance_path())).collect();
+        let errors: Vec<String> = SCHEMA.iter_errors(&document).map(|error| format!("{} {error}", error.instance_path())).collect();
         let told = told(&document.to_string());
         prop_assert_eq!(errors.is_empty(), told.is_empty(), "schema {:?}, parser {:?}, of {}", errors, told, document);
     }
