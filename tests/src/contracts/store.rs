@@ -10,19 +10,14 @@ use router::id::{ForgeKind, RunId};
 use router::run::RunState;
 use router::status::StatusState;
 
-use self::lasting::{
-    a_debt_that_claims_to_be_due_much_later_is_due, a_debt_that_failed_waits_as_long_as_told,
-    what_is_live_or_young_or_undecided_is_never_forgotten,
-    where_a_ref_has_been_is_saved_under_the_version_that_was_read,
-};
+use self::lasting::*;
+use self::notices::*;
 use super::samples;
 
 mod dynamodb;
 mod lasting;
 mod notices;
 mod sqlite;
-
-use notices::*;
 
 /// Where a store keeps what it holds. Opening it again, after the first one was dropped, is what a restart does.
 trait Shelf {

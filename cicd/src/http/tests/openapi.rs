@@ -63,7 +63,7 @@ fn the_validator_finds_faults() {
 
 #[tokio::test]
 async fn everything_described_answers_as_described() {
-    let world = World::open().await;
+    let world = World::listening(crate::sns::tests::usual()).await;
     let document = world.get("/openapi.json").await.json();
     let run = world.waiting_run(&push("main")).await;
     let delivery = world.decided(&push("main"), true).await;
