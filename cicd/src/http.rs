@@ -23,6 +23,7 @@ mod error;
 pub(crate) mod guard;
 mod health;
 mod home;
+mod listen;
 mod log;
 mod login;
 mod page;
@@ -31,6 +32,8 @@ mod runs;
 mod shapes;
 mod visit;
 mod webhooks;
+
+pub use listen::serve;
 
 /// All routes of the service.
 pub fn router(app: Arc<App>) -> Router {

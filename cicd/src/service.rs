@@ -68,19 +68,17 @@ impl Service {
     /// Serves until stopped: requests under way are finished, runs at work are left to be resumed.
     ///
     /// # Errors
-    /// The door or a worker broke: whoever started the service starts it again, and it goes on where it stopped.
+    /// A worker broke: whoever started the service starts it again, and it goes on where it stopped.
     pub async fn run(self) -> anyhow::Result<()> {
         let Self { app, door, events, stop, wire } = self;
         let mut workers = start(&app, events, &stop);
-        let asked = stop.clone();
-        let served = axum::serve(door, routes(&app, wire.as_ref()))
-            .with_graceful_shutdown(async move { asked.cancelled().await });
+        let served = crate::http::serve(door, routes(&app, wire.as_ref()), &stop);
         let late = async {
             stop.cancelled().await;
             tokio::time::sleep(FINISH_WITHIN).await;
         };
         let ended = tokio::select! {
-            ended = async { served.await } => ended.context("the door broke"),
+            () = served => Ok(()),
             () = late => Ok(()),
             trouble = broken(&mut workers) => Err(trouble),
         };

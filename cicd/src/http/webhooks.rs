@@ -19,11 +19,14 @@ use super::body::{self, Held};
 use super::error::{self, Failure};
 use crate::app::App;
 use crate::receive::{NotReceived, receive};
+use crate::store::StoreError;
 
 /// GitHub's own limit for a webhook's body.
 const BODY_LIMIT: usize = 25 * 1024 * 1024;
 /// How long a body may take. Forges give up after about as long themselves.
 pub(super) const BODY_TIME: Duration = Duration::from_secs(10);
+/// How long the store may take. A forge has given up by then; what is kept all the same is known when it comes again.
+const STORE_TIME: Duration = Duration::from_secs(8);
 
 /// Takes one delivery.
 pub(super) async fn take(
@@ -42,7 +45,9 @@ pub(super) async fn take(
             return Err(failure);
         }
     };
-    match receive(&app, &forge, &raw(&headers), body.bytes.clone()).await {
+    let headers = raw(&headers);
+    let received = tokio::time::timeout(STORE_TIME, receive(&app, &forge, &headers, body.bytes.clone())).await;
+    match received.unwrap_or_else(|_late| Err(StoreError::Unavailable("it is too slow".to_owned()).into())) {
         Ok(received) => {
             count(&forge, "received", "");
             let receipt = format!("{}/deliveries/{}", app.base_url, received.delivery);
