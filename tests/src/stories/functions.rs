@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cicd::store::dynamodb::create_table;
 use serde_json::{Value, json};
@@ -10,6 +9,8 @@ use serde_json::{Value, json};
 use super::house::{RULES, first};
 use crate::world::runtime_api::{Function, gateway_event};
 use crate::world::{FakeForge, Keys, World, aws};
+
+mod cost;
 
 /// What `cargo build --bin doors` has made.
 fn built() -> PathBuf {
@@ -83,61 +84,4 @@ async fn a_function_that_cannot_begin_says_so_and_ends() {
     assert!(!Function::start(&built(), "index.handler", &vars).await.ended().await);
     let without = vars.into_iter().filter(|(name, _)| name != "POINTSMAN_BASE_URL").collect();
     assert!(!Function::start(&built(), "webhook", &without).await.ended().await);
-}
-
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times[times.len() / 2].as_secs_f64() * 1000.0
-}
-
-/// What `make lambda-bench` prints. The endpoint speaks TLS, and its certificate stands among the machine's own.
-#[tokio::test]
-#[ignore = "it measures, and needs what `make lambda` builds"]
-async fn the_cost_of_beginning() {
-    let house = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let binary = house.join("target/lambda/webhook/bootstrap");
-    let world = World::new().await;
-    let (endpoint, certificates) = aws::secure(&world.folder("tls"));
-    let mut vars = vars(&world, "cost", &endpoint);
-    vars.insert("SSL_CERT_FILE".to_owned(), certificates.to_str().unwrap().to_owned());
-    vars.insert("POINTSMAN_LOG".to_owned(), "error".to_owned());
-    let shop = world.github("acme/shop");
-    shop.push("main", first);
-    let pushed = shop.push("feature/a", |work| work.write("src/a.rs", "fn a() {}\n"));
-    let event = gateway_event(&pushed.delivery);
-    let refused = gateway_event(&pushed.delivery.clone().forged("{}"));
-    let (mut begins, mut plain, mut firsts, mut warm) = (vec![], vec![], vec![], vec![]);
-    let (mut at_poll, mut at_end) = (0, 0);
-    for _ in 0..20 {
-        let mut function = Function::start(&binary, "webhook", &vars).await;
-        begins.push(function.ready().await);
-        at_poll = at_poll.max(function.peak_kib());
-        plain.push(function.invoke(&refused).await.1);
-        // The stand-in has no such table: what is measured is the way there and back.
-        function.ready().await;
-        let (answer, took) = function.invoke(&event).await;
-        assert_eq!(answer["statusCode"], 503, "{answer}");
-        firsts.push(took);
-        for _ in 0..5 {
-            function.ready().await;
-            warm.push(function.invoke(&event).await.1);
-        }
-        at_end = at_end.max(function.peak_kib());
-    }
-    let bytes = std::fs::metadata(&binary).unwrap().len();
-    let zip = std::fs::metadata(house.join("target/lambda/webhook.zip")).unwrap().len();
-    let figures = format!(
-        "binary {bytes} bytes, zip {zip}; start to first poll {:.1} ms; forged webhook {:.2} ms; first call over TLS {:.1} ms, \
-         later ones {:.1} ms; at most {:.1} MiB at the first poll, {:.1} MiB at the end",
-        median(begins),
-        median(plain),
-        median(firsts),
-        median(warm),
-        f64::from(u32::try_from(at_poll).unwrap()) / 1024.0,
-        f64::from(u32::try_from(at_end).unwrap()) / 1024.0,
-    );
-    #[expect(clippy::print_stdout, reason = "this is what it is run for")]
-    {
-        println!("{figures}");
-    }
 }

@@ -1,5 +1,5 @@
 """moto's server as the tests want it: its port said on the first line, and gone when its starter is. With a certificate and
-its key it speaks TLS.
+its key the same server also listens behind TLS, at the second port on that line.
 
 Requests are answered one at a time: moto looks at a condition and then writes, and two threads in between would both
 find it met, which the service that it stands in for never lets happen.
@@ -23,6 +23,8 @@ def answer(environ, start_response):
 
 class Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes; the second would wait 40 ms for the first to be acknowledged.
+    disable_nagle_algorithm = True
 
     def log_request(self, *args, **kwargs):
         pass
@@ -33,8 +35,13 @@ def end_with_the_starter():
     os._exit(0)
 
 
-tls = tuple(sys.argv[1:3]) or None
-server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Quiet, ssl_context=tls)
+def listening(tls=None):
+    return make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Quiet, ssl_context=tls)
+
+
+servers = [listening()] + ([listening(tuple(sys.argv[1:3]))] if len(sys.argv) == 3 else [])
 threading.Thread(target=end_with_the_starter, daemon=True).start()
-print(server.server_port, flush=True)
-server.serve_forever()
+print(*(server.server_port for server in servers), flush=True)
+for server in servers[1:]:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+servers[0].serve_forever()

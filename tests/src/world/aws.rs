@@ -16,6 +16,7 @@ static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| Server::start
 
 struct Server {
     port: u16,
+    secure_port: Option<u16>,
     _process: Child,
 }
 
@@ -34,10 +35,37 @@ impl Server {
             .map_err(|error| format!("{} cannot be started ({error}); run `make venv`", python.display()))?;
         let mut said = String::new();
         let read = process.stdout.take().map(|out| BufReader::new(out).read_line(&mut said));
-        match (read, said.trim().parse()) {
-            (Some(Ok(_)), Ok(port)) => Ok(Self { port, _process: process }),
+        let mut ports = said.split_whitespace().map_while(|port| port.parse().ok());
+        match (read, ports.next()) {
+            (Some(Ok(_)), Some(port)) => Ok(Self { port, secure_port: ports.next(), _process: process }),
             _ => Err("the stand-in for AWS did not start, and said why above; run `make venv` again".to_owned()),
         }
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A stand-in that listens behind TLS, too.
+pub struct Secure {
+    server: Server,
+    /// A file of certificates with its own among the machine's.
+    pub certificates: PathBuf,
+}
+
+impl Secure {
+    /// Where it listens without TLS.
+    pub fn plain(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// Where it listens behind TLS.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn endpoint(&self) -> String {
+        format!("https://127.0.0.1:{}", self.server.secure_port.expect("it was given a certificate"))
     }
 }
 
@@ -58,21 +86,22 @@ pub fn python() -> PathBuf {
 /// When it cannot be started.
 pub fn endpoint() -> String {
     match &*SERVER {
-        Ok(server) => format!("http://127.0.0.1:{}", server.port),
+        Ok(server) => server.endpoint(),
         Err(why) => panic!("{why}"),
     }
 }
 
-/// Another stand-in, behind TLS: where it listens, and a file of certificates with its own among the machine's.
+/// Another stand-in, behind TLS, too. It ends with what is given back, or a little later.
 ///
 /// # Panics
 /// When it cannot be started, or there is no `openssl` to make it a certificate.
 #[expect(clippy::disallowed_methods, reason = "the world outside the service makes its own certificates")]
-pub fn secure(folder: &Path) -> (String, PathBuf) {
-    static SECURE: LazyLock<std::sync::Mutex<Vec<Server>>> = LazyLock::new(std::sync::Mutex::default);
+pub fn secure(folder: &Path) -> Secure {
     let (certificate, key, all) = (folder.join("own.pem"), folder.join("own.key"), folder.join("all.pem"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"])
+        // Without this it is an authority's, and clients take no authority for a server.
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
         .args([key.as_os_str(), "-out".as_ref(), certificate.as_os_str()])
         .stderr(Stdio::null())
@@ -82,9 +111,7 @@ pub fn secure(folder: &Path) -> (String, PathBuf) {
     let own = std::fs::read(&certificate).expect("openssl wrote a certificate");
     std::fs::write(&all, [roots, own].concat()).expect("a file can be written");
     let server = Server::start(&[&certificate, &key]).unwrap_or_else(|why| panic!("{why}"));
-    let endpoint = format!("https://127.0.0.1:{}", server.port);
-    SECURE.lock().expect("nobody panicked").push(server);
-    (endpoint, all)
+    Secure { server, certificates: all }
 }
 
 /// What every client of the stand-in is made of.
