@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check crash test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-bench
+.PHONY: check crash test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -54,6 +54,13 @@ lambda-x86_64 lambda-arm64: lambda-%: venv
 	PATH="$$PWD/target/venv/bin:$$PATH" AWS_LC_SYS_NO_JITTER_ENTROPY=1 target/venv/bin/cargo-lambda lambda build \
 	  --profile lambda --package lambda --bin doors $(if $(filter arm64,$*),--arm64,--x86-64) --lambda-dir target/lambda-built/$*
 	target/venv/bin/python lambda/place.py target/lambda-built/$*/doors/bootstrap target/lambda$(if $(filter arm64,$*),-arm64)
+
+# What a zip is to have at most: a function is fetched before it begins. What is built is looked at, and nothing is built; docs/aws.md has
+# what it comes to now.
+LAMBDA_ZIP_MOST = 4000000
+lambda-size:
+	@ls -l target/lambda*/*.zip
+	@! find target/lambda*/ -maxdepth 1 -name '*.zip' -size +$(LAMBDA_ZIP_MOST)c | sed 's/$$/: larger than $(LAMBDA_ZIP_MOST) bytes/' | grep .
 
 # What beginning costs: measured with the binary that `make lambda` built and a stand-in for the runtime API.
 lambda-bench: lambda-x86_64
