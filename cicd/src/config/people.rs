@@ -1,5 +1,6 @@
 //! Who may decide, and the tokens that prove them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use router::run::Person;
@@ -16,7 +17,7 @@ const TOKEN_MIN: usize = 20;
 pub(super) fn read(tables: &[Table], gather: &mut Gather<'_>) -> Vec<PersonToken> {
     let [name_key, token_key] = PERSON;
     let mut pairs = Vec::new();
-    for given in gather.variable_list(AUTH_VARIABLE) {
+    for given in listed(gather) {
         match given.text.split_once('=') {
             Some((name, token)) => {
                 let part = |text: &str| Given { text: text.trim().to_owned(), origin: given.origin.clone() };
@@ -42,6 +43,20 @@ pub(super) fn read(tables: &[Table], gather: &mut Gather<'_>) -> Vec<PersonToken
         people.extend(person(&name, &token, &people, gather));
     }
     people
+}
+
+/// The variable's `name=token` parts. All of them may be kept elsewhere, as one secret: the same text, or JSON with a token for each
+/// name.
+fn listed(gather: &mut Gather<'_>) -> Vec<Given> {
+    let Some(whole) = gather.variable(AUTH_VARIABLE).filter(|whole| !whole.text.contains('=')) else {
+        return gather.variable_list(AUTH_VARIABLE);
+    };
+    let Some(text) = gather.text(&whole) else { return Vec::new() };
+    let part = |text: String| Given { text, origin: whole.origin.clone() };
+    match serde_json::from_str::<BTreeMap<String, String>>(&text) {
+        Ok(tokens) => tokens.into_iter().map(|(name, token)| part(format!("{name}={token}"))).collect(),
+        Err(_) => text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(|it| part(it.to_owned())).collect(),
+    }
 }
 
 /// A person may have several tokens, and a token one person.

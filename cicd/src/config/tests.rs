@@ -189,6 +189,22 @@ fn beyond_this_machine_people_must_prove_who_they_are() {
 }
 
 #[test]
+fn all_tokens_may_be_one_secret() {
+    for kept in [
+        "dana=0123456789abcdefghij,\nkim=abcdefghij0123456789\n",
+        r#"{"kim": "abcdefghij0123456789", "dana": "0123456789abcdefghij"}"#,
+    ] {
+        let world = World::new("").var("POINTSMAN_AUTH_TOKENS", "env:PEOPLE").var("PEOPLE", kept);
+        let people = world.settings().people;
+        let told: Vec<_> = people.iter().map(|p| (p.name.as_str(), p.token.expose_str().unwrap())).collect();
+        assert_eq!(told, [("dana", "0123456789abcdefghij"), ("kim", "abcdefghij0123456789")]);
+    }
+    let world = World::new("").var("POINTSMAN_AUTH_TOKENS", "env:PEOPLE").var("PEOPLE", r#"{"kim": 7}"#);
+    let mistakes = world.mistakes();
+    assert!(mistakes.contains("a token has no name") && !mistakes.contains('7'), "{mistakes}");
+}
+
+#[test]
 fn two_people_do_not_share_a_token() {
     let world = World::new("").var("POINTSMAN_AUTH_TOKENS", "a=0123456789abcdefghij,b=0123456789abcdefghij");
     assert!(world.mistakes().contains("also another's"), "{}", world.mistakes());
