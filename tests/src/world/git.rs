@@ -55,6 +55,15 @@ pub(super) fn run(git: &mut Command) -> String {
     try_run(git).unwrap_or_else(|complaint| panic!("{git:?}: {complaint}"))
 }
 
+/// A commit's files as a forge packs them: a gzipped tar with one folder around everything.
+pub(super) async fn packed(bare: &Path, commit: &str, around: &str) -> Vec<u8> {
+    let mut git = command(bare);
+    git.args(["archive", "--format=tar.gz", &format!("--prefix={around}/"), commit]);
+    let done = tokio::task::spawn_blocking(move || pipe(git, b"")).await.expect("git ends");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    done.stdout
+}
+
 /// Runs a command with an input and gives what it printed, byte by byte.
 pub(super) fn pipe(mut git: Command, input: &[u8]) -> Output {
     let mut child =

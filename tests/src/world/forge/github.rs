@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -31,6 +33,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/repos/{owner}/{name}/git/tags/{sha}", get(tag_object))
         .route("/repos/{owner}/{name}/compare/{basehead}", get(compare))
         .route("/repos/{owner}/{name}/contents/{*path}", get(contents))
+        .route("/repos/{owner}/{name}/tarball/{sha}", get(tarball))
 }
 
 fn not_found() -> Refused {
@@ -105,6 +108,20 @@ async fn list_statuses(
         .map(|told| json!({"context": told.context, "state": told.state, "description": told.description, "target_url": told.url}))
         .collect();
     Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+/// The real one sends on to another host, which answers this.
+async fn tarball(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, sha)): Path<(String, String, String)>,
+) -> Result<Response, Refused> {
+    let bare = {
+        let state = forge.state();
+        let hosted = state.hosted.get(&format!("{owner}/{name}")).filter(|hosted| hosted.has_commit(&sha));
+        hosted.ok_or_else(not_found)?.bare.clone()
+    };
+    let packed = git::packed(&bare, &sha, &format!("{owner}-{name}-{}", &sha[..7])).await;
+    Ok(([(CONTENT_TYPE, "application/x-gzip")], packed).into_response())
 }
 
 /// The newest of each context.

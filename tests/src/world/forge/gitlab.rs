@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use serde_json::{Value, json};
@@ -28,6 +30,23 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/projects/{id}/repository/tags/{name}", get(tag))
         .route("/projects/{id}/repository/compare", get(compare))
         .route("/projects/{id}/repository/files/{path}", get(file))
+        .route("/projects/{id}/repository/archive.tar.gz", get(archive))
+}
+
+async fn archive(
+    State(forge): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(asked): Query<BTreeMap<String, String>>,
+) -> Result<Response, Refused> {
+    let sha = asked.get("sha").ok_or_else(|| bad_request("sha is missing"))?;
+    let bare = {
+        let state = forge.state();
+        let hosted = state.hosted.get(&id).filter(|hosted| hosted.has_commit(sha));
+        hosted.ok_or_else(|| not_found("File"))?.bare.clone()
+    };
+    let name = id.rsplit('/').next().unwrap_or(&id);
+    let packed = git::packed(&bare, sha, &format!("{name}-{sha}-{sha}")).await;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], packed).into_response())
 }
 
 async fn user() -> Json<Value> {
