@@ -5,6 +5,8 @@ pub mod world;
 #[cfg(test)]
 mod arrows;
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod crash;

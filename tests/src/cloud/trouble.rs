@@ -1,0 +1,82 @@
+//! What fails, gets lost, or is overtaken.
+
+use router::id::ForgeKind;
+use router::run::RunState;
+use serde_json::json;
+
+use super::bed::story;
+
+#[test]
+fn a_stage_that_fails_ends_the_run_and_says_why() {
+    story(async |bed| {
+        let repo = bed.repo(ForgeKind::Github, "failing");
+        let pushed = repo.push("release/1", |work| work.write("ci/test.sh", "exit 3\n"));
+        bed.deliver(&pushed.delivery).await;
+        let run = bed.run(&pushed, RunState::Failed).await;
+        assert!(run.because.contains("exit status 3"), "{}", run.because);
+        let expected = [
+            "pointsman failure",
+            "pointsman/application/build error",
+            "pointsman/application/deploy/perf error",
+            "pointsman/application/deploy/stage error",
+            "pointsman/application/lint success",
+            "pointsman/application/test failure",
+        ];
+        bed.shows(ForgeKind::Github, "failing", &pushed, &expected).await;
+        bed.ends(&pushed, "Failed").await;
+    });
+}
+
+#[test]
+fn a_stage_out_of_memory_gets_a_larger_machine() {
+    story(async |bed| {
+        let repo = bed.repo(ForgeKind::Github, "memory");
+        // The second build is enough for it.
+        let test = "[ -e \"$DEPLOY_TO/tried\" ] || { touch \"$DEPLOY_TO/tried\"; exit 137; }\n";
+        let pushed = repo.push("feature/a", |work| work.write("ci/test.sh", test));
+        bed.deliver(&pushed.delivery).await;
+        bed.run(&pushed, RunState::Succeeded).await;
+        let told = bed.ask("BatchGetProjects", json!({"names": ["pointsman-application-test"]})).await;
+        assert_eq!(told["projects"][0]["environment"]["computeType"], "BUILD_GENERAL1_MEDIUM");
+        assert_eq!(bed.executions(&pushed.commit).await.len(), 1, "it is the same execution");
+    });
+}
+
+#[test]
+fn a_newer_push_takes_the_place_of_an_older_one() {
+    story(async |bed| {
+        let repo = bed.repo(ForgeKind::Github, "newer");
+        let here = bed.places("newer").join("here");
+        let slow = "touch \"$DEPLOY_TO/here\"; sleep 600\n";
+        let older = repo.push("feature/a", |work| work.write("ci/test.sh", slow));
+        bed.deliver(&older.delivery).await;
+        bed.until("the older one is at work", &older, async || here.exists()).await;
+        let newer = repo.push("feature/a", |work| work.write("ci/test.sh", "echo quick\n"));
+        bed.deliver(&newer.delivery).await;
+        bed.run(&newer, RunState::Succeeded).await;
+        let run = bed.run(&older, RunState::Superseded).await;
+        assert_eq!(run.because, format!("superseded by {}", newer.commit.short()));
+        bed.ends(&older, "Stopped").await;
+        let expected = ["pointsman error", "pointsman/application/lint success", "pointsman/application/test error"];
+        bed.shows(ForgeKind::Github, "newer", &older, &expected).await;
+    });
+}
+
+#[test]
+fn what_nobody_told_is_found_by_the_sweep() {
+    story(async |bed| {
+        let repo = bed.repo(ForgeKind::Github, "lost");
+        bed.lose_events_of("acme/lost");
+        let pushed = repo.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+        bed.deliver(&pushed.delivery).await;
+        bed.ends(&pushed, "Succeeded").await;
+        bed.until("the sweep has found it", &pushed, async || {
+            bed.sweep().await;
+            bed.runs(&pushed.commit).await.last().is_some_and(|run| run.state == RunState::Succeeded)
+        })
+        .await;
+        let expected =
+            ["pointsman success", "pointsman/application/lint success", "pointsman/application/test success"];
+        bed.shows(ForgeKind::Github, "lost", &pushed, &expected).await;
+    });
+}
