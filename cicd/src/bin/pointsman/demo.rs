@@ -107,9 +107,10 @@ async fn play(args: &Args, stage: &Stage) -> anyhow::Result<ExitCode> {
 
     let enough = CancellationToken::new();
     let show = tokio::spawn(show::show(Arc::clone(&app), args.logs, args.once, enough.clone()));
+    let asked = asked_to_end()?;
     let performed = tokio::select! {
         performed = perform(args, stage, &app) => performed.map(Some),
-        asked = asked_to_end() => asked.map(|()| None).map_err(Into::into),
+        () = asked => Ok(None),
     };
     enough.cancel();
     show.await?;

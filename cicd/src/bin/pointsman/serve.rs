@@ -105,6 +105,8 @@ async fn serve(settings: Settings, logs: bool, wire: &wire::Args) -> anyhow::Res
         service = service.with_wire(front);
         say(format!("answering CodePipeline and CodeBuild at {}", service.app.base_url));
     }
+    // Before it says that it is there: whoever reads that may ask it to end at once.
+    end_when_asked(stop);
     say(format!("listening at {}", service.app.base_url));
     if logs {
         let mut lines = service.app.logs.listen();
@@ -114,14 +116,18 @@ async fn serve(settings: Settings, logs: bool, wire: &wire::Args) -> anyhow::Res
             }
         });
     }
-    let ended = stop.clone();
-    tokio::spawn(async move {
-        if let Err(trouble) = asked_to_end().await {
-            tracing::warn!("signals cannot be heard, only a kill ends this: {trouble}");
-            return;
-        }
-        tracing::info!("stopping: requests are finished, runs are left to be resumed");
-        ended.cancel();
-    });
     service.run().await
+}
+
+fn end_when_asked(stop: CancellationToken) {
+    match asked_to_end() {
+        Ok(asked) => {
+            tokio::spawn(async move {
+                asked.await;
+                tracing::info!("stopping: requests are finished, runs are left to be resumed");
+                stop.cancel();
+            });
+        }
+        Err(trouble) => tracing::warn!("signals cannot be heard, only a kill ends this: {trouble}"),
+    }
 }

@@ -95,5 +95,5 @@ async fn everything_described_answers_as_described() {
             described += 1;
         }
     }
-    assert_eq!(described, 15);
+    assert_eq!(described, 16);
 }
