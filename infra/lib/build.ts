@@ -1,5 +1,5 @@
 /** The app's parts put together. */
-import { type App, DefaultStackSynthesizer, Validations } from 'aws-cdk-lib';
+import { Annotations, type App, DefaultStackSynthesizer, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { PipelinesStack } from './pipelines.js';
 import { RouterStack } from './router.js';
@@ -19,6 +19,8 @@ export function build(app: App, settings: Settings): { router: RouterStack; pipe
     synthesizer: synthesizer(),
     description: 'Pointsman: the pipelines of the rule file',
   });
+  // What `pointsman synth` would tell a person, the CDK tells as a warning.
+  settings.model.notes.forEach((note, n) => Annotations.of(pipelines).addWarningV2(`pointsman:note-${n}`, note));
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return { router, pipelines };
 }

@@ -24,7 +24,7 @@ export const ROOMS: Readonly<Record<string, readonly FunctionName[]>> = {
   queue: ['webhook'],
   // Messages over HTTPS are for a service of one's own.
   sns: [],
-  notify: ['webhook', 'dispatch', 'callback', 'sweep'],
+  notice: ['webhook', 'dispatch', 'callback', 'sweep'],
 };
 
 /** Calls that no function makes, and why they are in the code. */
