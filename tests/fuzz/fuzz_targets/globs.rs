@@ -28,6 +28,7 @@ fuzz_target!(|said: (&str, &str)| {
         actor: String::new(),
         created: false,
         forced: false,
+        pushed_at: None,
         changed: ChangedFiles::known(["x"]),
         message: String::new(),
     };
