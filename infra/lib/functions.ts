@@ -47,6 +47,7 @@ function makeFunction(scope: Construct, name: FunctionName, { settings, key, tar
   const own = [
     ...statements(readCalls(), name, targets),
     new PolicyStatement({ actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [key.keyArn] }),
+    ...(settings.secretKeys.length > 0 ? [new PolicyStatement({ actions: ['kms:Decrypt'], resources: [...settings.secretKeys] })] : []),
     new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [logGroup.logGroupArn] }),
   ];
   const role = new Role(scope, `${id}Role`, {

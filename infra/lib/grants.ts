@@ -124,10 +124,8 @@ function resourcesOf(action: string, room: string, targets: Targets): readonly s
       return [ofRules ? targets.rulesObject : targets.sourceObjects];
     }
     case 'secretsmanager':
-      return targets.secrets;
     case 'ssm':
-      // The stack hands secrets over by the Secrets Manager only.
-      return [];
+      return targets.secrets.filter((arn) => arn.split(':')[2] === service);
     default:
       throw new Error(`lib/grants.ts does not know what ${action} is done on`);
   }

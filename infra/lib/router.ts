@@ -19,7 +19,7 @@ import { makeAlarms } from './alarms.js';
 import { HIDDEN, makeFunctions } from './functions.js';
 import { makeKey } from './key.js';
 import { SOURCE_PREFIX, callbackTopic, pipelineArn, projectArn, sourceBucket } from './names.js';
-import { SECRETS, type SecretName, type Settings } from './settings.js';
+import { SECRETS, type Secret, type SecretName, type Settings } from './settings.js';
 
 /** A message that failed so often is put aside. */
 const TRIES = 5;
@@ -68,7 +68,7 @@ export class RouterStack extends Stack {
         sourceObjects: bucketArn(`${source}/${SOURCE_PREFIX}*`),
         rulesBucket: rules.bucketArn,
         rulesObject: rules.arnForObjects(RULES),
-        secrets: Object.values(settings.secrets),
+        secrets: Object.values(settings.secrets).map(({ arn }) => arn),
       },
       variables: {
         POINTSMAN_RULES: `s3://${rules.bucketName}/${RULES}`,
@@ -212,6 +212,6 @@ export class RouterStack extends Stack {
 
 /** Functions are told where a secret is, never what it is. */
 function secretVariables(settings: Settings): Record<string, string> {
-  const given = Object.entries(settings.secrets) as [SecretName, string][];
-  return Object.fromEntries(given.map(([name, arn]) => [SECRETS[name], `secretsmanager:${arn}`]));
+  const given = Object.entries(settings.secrets) as [SecretName, Secret][];
+  return Object.fromEntries(given.map(([name, { reference }]) => [SECRETS[name], reference]));
 }

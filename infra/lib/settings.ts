@@ -19,6 +19,20 @@ export const SECRETS = {
 } as const;
 export type SecretName = keyof typeof SECRETS;
 
+/** A secret that the functions fetch. */
+export interface Secret {
+  /** As their settings name it: `secretsmanager:ARN`, `secretsmanager:ARN:key`, `ssm:ARN`. */
+  readonly reference: string;
+  /** What they must be allowed to read. */
+  readonly arn: string;
+}
+
+/** How long what is over is kept in the table, by the variable that says so. */
+export const KEPT = {
+  keepDeliveries: 'POINTSMAN_KEEP_DELIVERIES',
+  keepRuns: 'POINTSMAN_KEEP_RUNS',
+} as const;
+
 /** Addresses of forges other than their public ones. */
 export const ADDRESSES = {
   githubApiUrl: 'POINTSMAN_GITHUB_API_URL',
@@ -31,8 +45,9 @@ export interface Settings {
   readonly architecture: 'arm64' | 'x86_64';
   /** The folder with `<function>/bootstrap`. */
   readonly lambdas: string;
-  /** ARNs of secrets. */
-  readonly secrets: Partial<Record<SecretName, string>>;
+  readonly secrets: Partial<Record<SecretName, Secret>>;
+  /** ARNs of the keys that secrets are encrypted with, where they are not AWS's own. */
+  readonly secretKeys: readonly string[];
   /** Variables for the functions as they are. */
   readonly variables: Readonly<Record<string, string>>;
   /** Who is told of alarms, an address of mail. */
@@ -43,6 +58,14 @@ export interface Settings {
   readonly buildPolicies: readonly string[];
   /** The role that CloudFormation takes for the stacks of `deploy: {cloudformation: ...}`. */
   readonly cloudformationRole: string | undefined;
+}
+
+/** A secret by its ARN, one key of a JSON secret by the key behind it; or a parameter by its ARN. */
+function secretOf(text: string): Secret | undefined {
+  const secret = /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[^:\s]+)(:[^:\s]+)?$/.exec(text);
+  if (secret?.[1] !== undefined) return { reference: `secretsmanager:${text}`, arn: secret[1] };
+  const isParameter = /^arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter\/[\w./-]+$/.test(text);
+  return isParameter ? { reference: `ssm:${text}`, arn: text } : undefined;
 }
 
 /** Reads the settings from the app's context; every mistake at once. */
@@ -68,21 +91,29 @@ export function readSettings(app: App, house: string): Settings {
   const architecture = text('architecture') ?? 'arm64';
   if (architecture !== 'arm64' && architecture !== 'x86_64') wrong.push('architecture is arm64 or x86_64');
 
-  const secrets: Partial<Record<SecretName, string>> = {};
+  const secrets: Partial<Record<SecretName, Secret>> = {};
   for (const name of Object.keys(SECRETS) as SecretName[]) {
-    const arn = text(name);
-    if (arn === undefined) continue;
-    if (!/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+$/.test(arn)) {
-      wrong.push(`${name} is the ARN of a secret, not the secret itself`);
-      continue;
-    }
-    secrets[name] = arn;
+    const given = text(name);
+    if (given === undefined) continue;
+    const secret = secretOf(given);
+    if (secret === undefined) wrong.push(`${name} is the ARN of a secret or of a parameter, not the secret itself`);
+    else secrets[name] = secret;
+  }
+  const secretKeys = list('secretKeys');
+  if (secretKeys.some((arn) => !/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/\S+$/.test(arn))) {
+    wrong.push('secretKeys are ARNs of keys, comma-separated: arn:aws:kms:REGION:ACCOUNT:key/ID; an alias is none');
   }
   const variables: Record<string, string> = {};
   for (const [name, variable] of Object.entries(ADDRESSES)) {
     const url = text(name);
     if (url !== undefined && !URL.canParse(url)) wrong.push(`${name} is an address: https://...`);
     if (url !== undefined) variables[variable] = url;
+  }
+
+  for (const [name, variable] of Object.entries(KEPT)) {
+    const kept = text(name);
+    if (kept !== undefined && !/^[1-9]\d*[dh]$/.test(kept)) wrong.push(`${name} is days or hours: 90d, 12h`);
+    if (kept !== undefined) variables[variable] = kept;
   }
 
   const lambdas = path('lambdas', join(house, 'target', architecture === 'arm64' ? 'lambda-arm64' : 'lambda'));
@@ -111,6 +142,7 @@ export function readSettings(app: App, house: string): Settings {
     architecture: architecture as 'arm64' | 'x86_64',
     lambdas,
     secrets,
+    secretKeys,
     variables,
     alarmEmail: text('alarmEmail'),
     deployPolicies: list('deployPolicies'),

@@ -5,7 +5,7 @@ import { statementsOf } from '../check/iam.js';
 import { actionsOf, NOT_HERE, readCalls, ROOMS } from '../lib/grants.js';
 import { FUNCTIONS } from '../lib/settings.js';
 import { findCalls, inRust } from '../tools/calls.js';
-import { HOUSE, fixture, stacksOf } from './world.js';
+import { CONTEXT, HOUSE, fixture, secretArn, stacksOf } from './world.js';
 
 const { router } = stacksOf(fixture('seven.yaml'), { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys' });
 const calls = findCalls(HOUSE);
@@ -44,6 +44,24 @@ for (const name of FUNCTIONS) {
     assert.deepEqual([...new Set(granted)].sort(), [...expected].sort());
   });
 }
+
+test('each secret may be read where it is, and with its key', () => {
+  const token = 'arn:aws:ssm:eu-central-1:123456789012:parameter/pointsman/github-token';
+  const key = 'arn:aws:kms:eu-central-1:123456789012:key/0d5c2f4e-0000-4000-8000-000000000000';
+  const context = { githubToken: token, githubWebhookSecret: `${secretArn('hooks')}:webhookSecret`, secretKeys: key };
+  const made = stacksOf(fixture('seven.yaml'), { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys', ...context });
+  for (const name of FUNCTIONS) {
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    const own = statementsOf(made.router).filter(({ place }) => place.startsWith(`${title}Role`));
+    const on = (action: string): string => JSON.stringify(own.filter(({ actions }) => actions.includes(action)).map(({ resources }) => resources));
+    assert.equal(on('ssm:GetParameter'), JSON.stringify([[token]]), name);
+    assert.equal(on('secretsmanager:GetSecretValue'), JSON.stringify([[secretArn('hooks'), CONTEXT.gitlabSigningToken, CONTEXT.gitlabToken]]), name);
+    assert.ok(on('kms:Decrypt').includes(key), name);
+  }
+  const [, webhook] = Object.entries(made.router.Resources).find(([, it]) => it.Type === 'AWS::Lambda::Function') ?? [];
+  const variables = JSON.stringify(webhook);
+  assert.ok(variables.includes(`"ssm:${token}"`) && variables.includes(`"secretsmanager:${secretArn('hooks')}:webhookSecret"`));
+});
 
 test('what is said not to be called here is in the code', () => {
   const all = Object.entries(calls).flatMap(([service, rooms]) => Object.values(rooms).flatMap((operations) => operations.map((it) => `${service}:${it}`)));

@@ -113,9 +113,9 @@ routes: [{name: rest, any: true, pipeline: none}]
 
 test('what is missing is told before anything is made', () => {
   assert.throws(() => stacksOf(fixture('seven.yaml')), /cloudformationRole=ARN/);
-  const wrong = { lambdas: '/nowhere', githubToken: 'ghp_secret', architecture: 'mips', prefix: 'Ü' };
+  const wrong = { lambdas: '/nowhere', githubToken: 'ghp_secret', architecture: 'mips', prefix: 'Ü', keepRuns: 'long', secretKeys: 'alias/mine' };
   assert.throws(() => stacksOf(fixture('seven.yaml'), wrong), (error: Error) => {
-    for (const word of ['no bootstrap of webhook', 'githubToken is the ARN', 'architecture is arm64', 'prefix Ü']) assert.match(error.message, new RegExp(word));
+    for (const word of ['no bootstrap of webhook', 'githubToken is the ARN', 'architecture is arm64', 'prefix Ü', 'keepRuns is days', 'secretKeys are ARNs']) assert.match(error.message, new RegExp(word));
     assert.doesNotMatch(error.message, /ghp_secret/);
     return true;
   });
@@ -139,6 +139,14 @@ test('the router is whole', () => {
   assert.equal(ofType(router, 'AWS::KMS::Key').length, 1);
   const intel = stacksOf(fixture('seven.yaml'), { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys', architecture: 'x86_64' });
   assert.ok(ofType(intel.router, 'AWS::Lambda::Function').every(([, it]) => text(list(it['Architectures'])[0]) === 'x86_64'));
+});
+
+test('what is over is kept as long as the settings say', () => {
+  const context = { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys', keepDeliveries: '30d', keepRuns: '12h' };
+  for (const [, it] of ofType(stacksOf(fixture('seven.yaml'), context).router, 'AWS::Lambda::Function')) {
+    const variables = fields(fields(it['Environment'])['Variables']);
+    assert.deepEqual([variables['POINTSMAN_KEEP_DELIVERIES'], variables['POINTSMAN_KEEP_RUNS']], ['30d', '12h']);
+  }
 });
 
 test('the table is the one that the store checks for', () => {
