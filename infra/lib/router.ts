@@ -89,7 +89,11 @@ export class RouterStack extends Stack {
     api.addRoutes({ path: '/{proxy+}', methods: [HttpMethod.ANY], integration });
     api.addRoutes({ path: '/', methods: [HttpMethod.ANY], integration });
     functions.dispatch.addEventSource(new SqsEventSource(queue, { batchSize: 1, reportBatchItemFailures: true }));
+    // The topic's queue takes what SNS cannot hand to Lambda; what the function fails on three times is Lambda's to put aside.
     callbacks.addSubscription(new LambdaSubscription(functions.callback, { deadLetterQueue: lost }));
+    // (The CDK's own destination would let it do more with the key than it needs.)
+    functions.callback.addToRolePolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [lost.queueArn] }));
+    functions.callback.configureAsyncInvoke({ onFailure: { bind: () => ({ destination: lost.queueArn }) }, retryAttempts: 2 });
     this.events(prefix, callbacks, lost);
     new Rule(this, 'Clock', {
       description: 'What was missed is found, what is late is ended',

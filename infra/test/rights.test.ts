@@ -25,6 +25,7 @@ test('the scan finds what is called', () => {
 const BESIDES = ['kms:Decrypt', 'kms:GenerateDataKey', 'logs:CreateLogStream', 'logs:PutLogEvents'];
 /** What the event source of `dispatch` and the dead-letter queues need, added by the CDK. */
 const BY_SOURCE: Readonly<Record<string, readonly string[]>> = {
+  callback: ['sqs:SendMessage'],
   dispatch: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:ReceiveMessage'],
 };
 
