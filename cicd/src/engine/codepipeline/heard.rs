@@ -9,6 +9,8 @@ use super::seen::{Action, ActionState, ExecutionState, Kind};
 
 /// A message longer than this is none of EventBridge: its limit is 256 KB.
 const MESSAGE_MAX: usize = 1024 * 1024;
+/// Ids of executions are UUIDs. What is longer is none, and no key that a table could be asked for.
+const ID_MAX: usize = 64;
 
 /// An event of an execution.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +97,10 @@ pub(super) fn read(message: &str) -> Result<Option<Heard>, String> {
     };
     let detail: Detail = serde_json::from_value(envelope.detail)
         .map_err(|error| format!("an event of CodePipeline that cannot be read: {error}"))?;
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if detail.execution_id.len() > ID_MAX || !detail.execution_id.chars().all(letters) {
+        return Err("an event of CodePipeline with no execution's id where one should be".to_owned());
+    }
     let Some(what) = what(&detail) else {
         let state: String = detail.state.chars().take(40).collect();
         return Err(format!("an event of CodePipeline in the state {state:?}, which this version does not know"));

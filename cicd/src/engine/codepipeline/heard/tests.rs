@@ -57,3 +57,12 @@ fn what_is_malformed_or_huge_is_refused_without_being_shown() {
     assert!(read(&huge).unwrap_err().contains("bytes"));
     assert!(read(&execution(&"x".repeat(5000))).unwrap_err().len() < 200);
 }
+
+#[test]
+fn an_id_that_is_none_is_refused() {
+    // One of AWS's own samples has an ARN there.
+    for id in ["arn:aws:codepipeline:us-east-1:123456789012:p", &"0b".repeat(100_000)] {
+        let told = read(&execution("FAILED").replace("\"e\"", &format!("\"{id}\""))).unwrap_err();
+        assert!(told.contains("no execution's id") && told.len() < 100, "{told}");
+    }
+}
