@@ -1,6 +1,6 @@
 //! The real binary, killed and starved: what it has acknowledged, it does.
 
-mod binary;
+pub(crate) mod binary;
 mod kills;
 mod ledger;
 mod starved;

@@ -28,11 +28,12 @@ mod delivery;
 mod forge;
 mod git;
 pub mod ministack;
-pub mod runtime_api;
-
 mod moved;
 mod payload;
 mod repo;
+pub mod runtime_api;
+pub mod sns;
+pub mod weather;
 mod work;
 
 pub use delivery::{Delivery, GitlabProof, Keys};

@@ -84,6 +84,7 @@ fn a_webhook_that_comes_twice_starts_one_execution() {
 #[test]
 fn infrastructure_goes_before_the_application_that_was_pushed_with_it() {
     story(async |bed| {
+        let _the_pipeline_is_there = bed.ground.read().await;
         let repo = bed.repo(ForgeKind::Github, "ground");
         let pushed = repo.push("main", |work| work.write("infra/x.ts", "1\n").write("src/b.rs", "fn b() {}\n"));
         bed.deliver(&pushed.delivery).await;
@@ -103,6 +104,7 @@ fn infrastructure_goes_before_the_application_that_was_pushed_with_it() {
 #[test]
 fn seven_environments_and_three_branches_are_two_pipelines() {
     story(async |bed| {
+        let _the_pipeline_is_there = bed.ground.read().await;
         let repo = bed.repo(ForgeKind::Github, "seven");
         let feature = repo.push("feature/a", |work| work.write("src/b.rs", "1\n"));
         let release = repo.push("release/1", |work| work.write("src/b.rs", "2\n"));

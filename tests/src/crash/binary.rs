@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::world::{FakeForge, Keys, World};
 
 /// The end of patience; nothing is waited for by the clock.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Built once for all of these tests, by the cargo that runs them.
 static BINARY: LazyLock<PathBuf> = LazyLock::new(build);
@@ -32,32 +32,38 @@ fn build() -> PathBuf {
 
 /// A service that is not started yet, or not any more.
 #[derive(Clone)]
-pub(super) struct Service {
-    pub(super) data: PathBuf,
+pub(crate) struct Service {
+    pub(crate) data: PathBuf,
     rules: PathBuf,
     api: String,
     /// Put before the command: `ulimit -n 64;`
     limits: String,
+    /// More of its environment.
+    variables: Vec<(&'static str, String)>,
     /// What it said, of all its lives.
     said: Arc<Mutex<Vec<String>>>,
 }
 
 /// A service at work. Dropped, it is killed.
-pub(super) struct Running {
+pub(crate) struct Running {
     process: Child,
     /// Where it listens.
-    pub(super) url: String,
+    pub(crate) url: String,
     lines: Receiver<String>,
 }
 
 impl Service {
-    pub(super) fn new(world: &World, rules: &Path, data: PathBuf) -> Self {
+    pub(crate) fn new(world: &World, rules: &Path, data: PathBuf) -> Self {
         let api = world.hub.api_url().to_string();
-        Self { data, rules: rules.to_owned(), api, limits: String::new(), said: Arc::default() }
+        Self { data, rules: rules.to_owned(), api, limits: String::new(), variables: Vec::new(), said: Arc::default() }
     }
 
-    pub(super) fn limited(&self, limits: &str) -> Self {
+    pub(crate) fn limited(&self, limits: &str) -> Self {
         Self { limits: limits.to_owned(), ..self.clone() }
+    }
+
+    pub(crate) fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self { variables: variables.into_iter().collect(), ..self.clone() }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the world starts the service")]
@@ -76,6 +82,7 @@ impl Service {
             .env("POINTSMAN_GITHUB_TOKEN", FakeForge::TOKEN)
             .env("POINTSMAN_GITHUB_API_URL", &self.api)
             .env("POINTSMAN_LOG", "info,cicd=debug")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -84,7 +91,7 @@ impl Service {
     }
 
     /// Starts it, and gives it once it says where it listens; none when it ended before.
-    pub(super) fn start(&self) -> Option<Running> {
+    pub(crate) fn start(&self) -> Option<Running> {
         let mut process = self.command().spawn().expect("a shell can be started");
         let (tell, lines) = channel();
         let heard = Arc::clone(&self.said);
@@ -108,7 +115,7 @@ impl Service {
     }
 
     /// The end of what it said, for a test that fails.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said[said.len().saturating_sub(60)..].join("\n")
     }
@@ -128,7 +135,7 @@ fn read(from: impl Read + Send + 'static, tell: Sender<String>, keep: Option<Arc
 
 impl Running {
     /// Waits until it says something with these words, or for so long.
-    pub(super) fn says(&self, words: &str, within: Duration) -> bool {
+    pub(crate) fn says(&self, words: &str, within: Duration) -> bool {
         let end = Instant::now() + within;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             match self.lines.recv_timeout(left) {
@@ -141,21 +148,21 @@ impl Running {
     }
 
     /// Kills it in the middle of whatever it does.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.kill().expect("it can be killed");
         let status = self.process.wait().expect("it can be waited for");
         assert_eq!(status.signal(), Some(9), "it had ended by itself: {status}");
     }
 
     /// Asks it to end, and waits until it has.
-    pub(super) fn end(mut self) -> ExitStatus {
+    pub(crate) fn end(mut self) -> ExitStatus {
         let id = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it can be asked");
         self.process.wait().expect("it can be waited for")
     }
 
     /// Whether it still lives.
-    pub(super) fn lives(&mut self) -> bool {
+    pub(crate) fn lives(&mut self) -> bool {
         self.process.try_wait().expect("it can be looked at").is_none()
     }
 }

@@ -14,6 +14,7 @@ import time
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
+SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "emulated.py")
 
 
 def free_port():
@@ -40,10 +41,12 @@ def start(folder):
             # What functions find AWS by.
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "LOG_LEVEL": "ERROR",
+            # AWS waits a minute before it invokes a function that failed once more.
+            "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.5",
             "TMPDIR": folder,
             "DOCKER_HOST": "unix:///nowhere",
         }
-        process = subprocess.Popen([sys.executable, "-m", "ministack"], env=environment, stdout=sys.stderr)
+        process = subprocess.Popen([sys.executable, "-I", SERVER], env=environment, stdout=sys.stderr)
         for _ in range(600):
             if process.poll() is not None:
                 break

@@ -3,7 +3,8 @@
 //! * The functions run as processes of this machine, behind its API Gateway; they find AWS at [`Ministack::endpoint`] by themselves.
 //! * Pipelines are left out of what is deployed, for ministack has none: give the functions `AWS_ENDPOINT_URL_CODEPIPELINE` and
 //!   `AWS_ENDPOINT_URL_CODEBUILD`, and the wire the very templates ([`Assembly::templates`]).
-//! * It takes no event whose source begins with `aws.`: publish what pipelines tell to the callback topic itself.
+//! * Two things it does otherwise than AWS are mended in `emulated.py`: here the wire may put events of `aws.codepipeline` on the bus,
+//!   as CodePipeline may, and a function that fails on what SNS brings is invoked again, and at last put aside.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
