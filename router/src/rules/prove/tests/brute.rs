@@ -1,6 +1,7 @@
 //! What is proved of a file, against every push tried one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::super::claim::{Answer, Claim, answer};
 use super::super::findings::Prover;
@@ -10,25 +11,54 @@ use super::small::{self, Chance};
 use super::*;
 use crate::rules::condition::Moved;
 
-/// How many files; `make prove-long` sets it for the long run.
-const FILES: Option<&str> = option_env!("POINTSMAN_PROVE_FILES");
-const FILES_SHORT: u64 = 1_500;
+const FILES: u64 = 1_500;
 
 #[test]
 fn what_is_proved_is_what_trying_every_push_finds() {
-    let files = FILES.map_or(FILES_SHORT, |files| files.parse().expect("POINTSMAN_PROVE_FILES is a number"));
-    let (pushes, languages) = (small::pushes(), small::languages());
-    let (mut tried, mut seed) = (0, 0);
-    while tried < files {
-        let text = Chance(seed).file();
-        seed += 1;
-        // Some of what chance writes is no rule file: a `then` that goes round, say.
-        if let Ok(rules) = Rules::parse(&text) {
-            compare(&rules, &text, seed, &pushes, &languages);
-            tried += 1;
-        }
+    try_files(files_or(FILES));
+}
+
+/// How many files: `make prove-long` says it for the long run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the long run is asked for from outside; what is tested asks for nothing"
+)]
+fn files_or(short: u64) -> u64 {
+    match std::env::var("POINTSMAN_PROVE_FILES") {
+        Ok(files) => files.parse().expect("POINTSMAN_PROVE_FILES is a number"),
+        Err(_) => short,
     }
-    assert!(seed < files * 3, "only {tried} of {seed} files could be read");
+}
+
+/// Tries so many files, on all processors.
+#[expect(clippy::print_stdout, reason = "the long run says how much it tried")]
+fn try_files(files: u64) {
+    let (pushes, languages) = (small::pushes(), small::languages());
+    let (next, tried) = (AtomicU64::new(0), AtomicU64::new(0));
+    let work = || {
+        while tried.load(Relaxed) < files {
+            let seed = next.fetch_add(1, Relaxed);
+            let text = Chance(seed).file();
+            // Some of what chance writes is no rule file: a `then` that goes round, say.
+            if let Ok(rules) = Rules::parse(&text) {
+                compare(&rules, &text, seed, &pushes, &languages);
+                tried.fetch_add(1, Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            if let Err(disagreement) = worker.join() {
+                tried.store(files, Relaxed);
+                std::panic::resume_unwind(disagreement);
+            }
+        }
+    });
+    let (seeds, tried) = (next.into_inner(), tried.into_inner());
+    println!("{tried} files of {seeds} that chance wrote, {} pushes each", pushes.len());
+    assert!(seeds < files * 3, "only {tried} of {seeds} files could be read");
 }
 
 /// What trying every push finds.
@@ -55,7 +85,7 @@ fn compare(rules: &Rules, text: &str, seed: u64, pushes: &[(Push, u32)], languag
     let prover = Prover::of(rules, &[], languages).unwrap();
     let proof = prover.findings().unwrap();
     let context =
-        || format!("seed {}\n{text}\n{:#?}", seed - 1, proof.findings.iter().map(|f| &f.message).collect::<Vec<_>>());
+        || format!("seed {seed}\n{text}\n{:#?}", proof.findings.iter().map(|f| &f.message).collect::<Vec<_>>());
     for owner in 0..prover.owners() {
         let name = prover.name(owner);
         let found = prover.space.find(&Question::new([prover.case(owner)], prover.before(owner))).unwrap();
