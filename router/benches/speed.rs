@@ -102,7 +102,7 @@ fn plan(bencher: Bencher<'_, '_>, deliveries: usize) {
         let mut compared = Comparison::default();
         for text in &kept {
             let delivered: Delivered = serde_json::from_str(text).expect("it was written so");
-            compared.add(&old, &new, &delivered);
+            compared.add(&delivered, &old.decide(&delivered.event), new.decide(&delivered.event));
         }
         compared
     });

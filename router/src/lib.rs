@@ -29,3 +29,8 @@ pub mod status;
 pub mod track;
 pub mod verify;
 pub mod yaml;
+
+/// Proofs are tried on pushes by the hundred million, and each decision is a handful of small strings.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

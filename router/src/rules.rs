@@ -18,6 +18,7 @@ mod condition;
 mod decide;
 mod explain;
 mod index;
+mod needed;
 mod parse;
 mod pattern;
 mod plan;
@@ -39,6 +40,8 @@ pub struct Rules {
     repositories: Vec<NamedRepository>,
     pipelines: Vec<Pipeline>,
     environments: Vec<Environment>,
+    /// Where each environment's name stands.
+    environment_places: Vec<Place>,
     ignore: Vec<parse::IgnoreEntry>,
     routes: Vec<Route>,
     index: index::Index,
@@ -100,6 +103,8 @@ pub struct Journey<'a> {
 #[derive(Debug)]
 struct Route {
     name: RouteName,
+    /// Where its name stands.
+    place: Place,
     condition: condition::Condition,
     /// None for `pipeline: none`.
     goal: Option<Goal>,
@@ -326,6 +331,10 @@ pub struct NearestMiss {
     pub route: RouteName,
     /// "no changed file matches infra/**"
     pub because: String,
+    /// What the push would have needed for the route to match, all of it, each with a value that would do: "a changed file that
+    /// matches infra/**, as infra/a does".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<String>,
 }
 
 #[cfg(test)]

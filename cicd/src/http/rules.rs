@@ -166,6 +166,8 @@ fn compare(current: &Rules, file: &str, history: &[Delivered]) -> Result<Compari
     // A browser sends a text area's lines with CRLF.
     let rules = Rules::parse(&file.replace("\r\n", "\n")).map_err(|all| all.iter().map(line).collect::<Vec<_>>())?;
     let mut compared = Comparison::default();
-    history.iter().for_each(|delivered| compared.add(current, &rules, delivered));
+    for delivered in history {
+        compared.add(delivered, &current.decide(&delivered.event), rules.decide(&delivered.event));
+    }
     Ok(compared.sorted())
 }

@@ -55,6 +55,7 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
                 deploy: entry.deploy.map(|deploy| deploy.value),
             })
             .collect(),
+        environment_places: file.environments.iter().map(|place| place.name.place).collect(),
         environments: file.environments.into_iter().map(|place| environment(reader, place, &file.people)).collect(),
         ignore: file.ignore,
         index: Index::of(&routes),

@@ -111,7 +111,7 @@ impl Moved {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Branch => "branch",
             Self::Tag => "tag",

@@ -169,7 +169,8 @@ impl Rules {
 
 fn miss(route: &Route, push: &Push) -> Option<NearestMiss> {
     let (_, predicate) = route.condition.first_failing(push)?;
-    Some(NearestMiss { route: route.name.clone(), because: predicate.words(push, route.condition.skips) })
+    let because = predicate.words(push, route.condition.skips);
+    Some(NearestMiss { route: route.name.clone(), because, needed: route.condition.needed(push) })
 }
 
 fn gone(deleted: &Deleted) -> String {

@@ -290,6 +290,7 @@ impl Receipt {
         }
         if let Some(miss) = &self.nearest_miss {
             line(&mut text, "nearest", &format!("{}: {}", miss.route, miss.because));
+            miss.needed.iter().for_each(|needed| line(&mut text, "needed", needed));
         }
         for shadow in &self.shadow {
             let routes: Vec<String> =

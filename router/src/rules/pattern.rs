@@ -9,7 +9,11 @@
 
 pub(super) mod automaton;
 
+use std::sync::OnceLock;
+
 use automaton::Automaton;
+
+use super::prove::Language;
 
 /// The longest glob in bytes.
 const BYTES_MAX: usize = 1000;
@@ -29,6 +33,8 @@ pub(super) struct Pattern {
     text: String,
     dialect: Dialect,
     how: How,
+    /// A name that it matches in its list, once somebody has asked.
+    example: OnceLock<Option<String>>,
 }
 
 /// Most globs of a rule file need no automaton, which takes kilobytes: a file may have 100,000 routes.
@@ -79,7 +85,7 @@ impl Pattern {
                 How::Glob(Box::new(Automaton::of(&glob).ok_or_else(too_large)?))
             }
         };
-        Ok(Self { text: text.to_owned(), dialect, how })
+        Ok(Self { text: text.to_owned(), dialect, how, example: OnceLock::new() })
     }
 
     /// The bytes of its automaton, when it needed one.
@@ -213,6 +219,18 @@ impl Patterns {
     /// The first glob that matches a name which no `!` takes out.
     pub(super) fn matching(&self, name: &str) -> Option<&Pattern> {
         self.yes.iter().find(|glob| glob.matches(name)).filter(|_| self.excluding(name).is_none())
+    }
+
+    /// The shortest name of a language that the list matches by its glob of this number; none when it matches no name, or
+    /// when that is too much work to find out. It is looked for once.
+    pub(super) fn example(&self, number: usize, language: impl FnOnce() -> Language) -> Option<&str> {
+        let glob = self.yes.get(number)?;
+        glob.example.get_or_init(|| language().example(glob, &self.no)).as_deref()
+    }
+
+    /// Whether a name is matched by the glob of this number, and by no `!` glob.
+    pub(super) fn takes_by(&self, number: usize, name: &str) -> bool {
+        self.yes.get(number).is_some_and(|glob| glob.matches(name)) && self.excluding(name).is_none()
     }
 
     /// The `!` glob that takes a name out.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::parse::shown;
-use super::{Decision, Planned, Rules, Verdict};
+use super::{Decision, Planned, Verdict};
 use crate::event::{Delivered, Event};
 use crate::id::{DeliveryId, GitRef};
 
@@ -51,31 +51,46 @@ pub struct Example {
 }
 
 impl Comparison {
-    /// Decides an event by both files.
-    pub fn add(&mut self, old: &Rules, new: &Rules, delivered: &Delivered) {
+    /// Compares what both files decide about an event.
+    pub fn add(&mut self, delivered: &Delivered, before: &Decision, after: Decision) {
         self.seen += 1;
-        let (before, after) = (old.decide(&delivered.event), new.decide(&delivered.event));
         let shadows =
             |decision: &Decision| decision.shadows.iter().map(|shadow| shadow.route.clone()).collect::<Vec<_>>();
-        if before.verdict == after.verdict && shadows(&before) == shadows(&after) {
+        if before.verdict == after.verdict && shadows(before) == shadows(&after) {
             return;
         }
         self.changed += 1;
-        let (from, mut to) = (words(&before), words(&after));
+        let (from, mut to) = (words(before), words(&after));
         if from == to {
             to.push_str(" (with other settings)");
         }
-        let groups = &mut self.groups;
-        let number = *self.numbers.entry((from, to)).or_insert_with_key(|(from, to)| {
-            groups.push(Group { from: from.clone(), to: to.clone(), count: 0, examples: Vec::new() });
-            groups.len() - 1
-        });
-        let group = &mut self.groups[number];
+        let group = self.group(from, to);
         group.count += 1;
         if group.examples.len() < EXAMPLES {
             let (delivery, event) = (delivered.id.clone(), about(&delivered.event));
             group.examples.push(Example { delivery, event, because: after.because });
         }
+    }
+
+    /// Adds what was compared of later events.
+    pub fn extend(&mut self, later: Self) {
+        self.seen += later.seen;
+        self.changed += later.changed;
+        for Group { from, to, count, examples } in later.groups {
+            let group = self.group(from, to);
+            group.count += count;
+            let room = EXAMPLES.saturating_sub(group.examples.len());
+            group.examples.extend(examples.into_iter().take(room));
+        }
+    }
+
+    fn group(&mut self, from: String, to: String) -> &mut Group {
+        let groups = &mut self.groups;
+        let number = *self.numbers.entry((from, to)).or_insert_with_key(|(from, to)| {
+            groups.push(Group { from: from.clone(), to: to.clone(), count: 0, examples: Vec::new() });
+            groups.len() - 1
+        });
+        &mut self.groups[number]
     }
 
     /// The groups, the largest first.
@@ -182,6 +197,7 @@ mod tests {
     use super::*;
     use crate::event::{ChangedFiles, Push};
     use crate::id::{CommitId, ForgeKind, RepoPath, Repository};
+    use crate::rules::Rules;
 
     fn rules(routes: &str) -> Rules {
         let text = format!(
@@ -214,6 +230,12 @@ routes:
         Delivered { id: DeliveryId::new(format!("d-{}", branch.len())).unwrap(), event }
     }
 
+    fn comparison(old: &Rules, new: &Rules, delivered: &Delivered) -> Comparison {
+        let mut one = Comparison::default();
+        one.add(delivered, &old.decide(&delivered.event), new.decide(&delivered.event));
+        one
+    }
+
     #[test]
     fn what_changes_is_grouped_and_counted() {
         let old = rules(
@@ -225,7 +247,7 @@ routes:
         let mut compared = Comparison::default();
         for branch in ["main", "f", "fo", "x", "f`|\u{1b}@all"] {
             let pushed = GitRef::new(&format!("refs/heads/{branch}")).is_ok().then(|| pushed(branch));
-            pushed.into_iter().for_each(|pushed| compared.add(&old, &new, &pushed));
+            pushed.into_iter().for_each(|pushed| compared.extend(comparison(&old, &new, &pushed)));
         }
         insta::assert_snapshot!(compared.to_text(), @r"
               2  f: app (test)
@@ -245,8 +267,7 @@ routes:
     #[test]
     fn the_same_file_changes_nothing() {
         let (old, new) = (rules(""), rules(""));
-        let mut compared = Comparison::default();
-        compared.add(&old, &new, &pushed("main"));
+        let compared = comparison(&old, &new, &pushed("main"));
         assert_eq!(compared.to_text(), "no decision changes, of 1\n");
         assert_eq!(compared.to_markdown(), "**no decision changes, of 1**\n");
     }

@@ -7,9 +7,9 @@
 
 use crate::event::{ChangedFiles, Event, Push};
 use crate::id::{ForgeKind, GitRef, Origin};
-use crate::rules::{Decision, Rules};
+use crate::rules::{Decision, OwnWord, Rules};
 
-mod atoms;
+pub(super) mod atoms;
 mod bits;
 mod claim;
 mod files;
@@ -17,6 +17,7 @@ mod findings;
 mod search;
 mod space;
 
+pub(super) use atoms::Language;
 pub use claim::{Answer, CLAIMS, Claim};
 pub use findings::{Finding, FindingKind, Proof};
 
@@ -35,8 +36,8 @@ pub struct Witness {
 }
 
 impl Witness {
-    fn of(rules: &Rules, push: Push) -> Self {
-        let decision = rules.decide(&Event::Push(push.clone()));
+    fn of(rules: &Rules, own: Option<&OwnWord>, push: Push) -> Self {
+        let decision = rules.decide_with(&Event::Push(push.clone()), own);
         Self { push, decision }
     }
 

@@ -115,7 +115,11 @@ impl Rules {
 
     /// What is done about an event, when its repository has said something for itself.
     pub fn decide_with(&self, event: &Event, own: Option<&OwnWord>) -> Decision {
-        let mut decision = self.decide(event);
+        self.heed(self.decide(event), event, own)
+    }
+
+    /// The platform's decision with the repository's word heard.
+    pub(super) fn heed(&self, mut decision: Decision, event: &Event, own: Option<&OwnWord>) -> Decision {
         let (Some(own), Some(push), Verdict::Start { chain, .. }) = (own, event.as_push(), &mut decision.verdict)
         else {
             return decision;

@@ -40,7 +40,8 @@ pub(super) fn resolve(
     last_takes_all(reader, &entries);
     let resolved = entries.into_iter().zip(goals);
     let route = |(entry, goal): (RouteEntry, _)| {
-        Some(Route { name: entry.name?.value, condition: entry.condition, goal, shadow: entry.shadow })
+        let At { value: name, place } = entry.name?;
+        Some(Route { name, place, condition: entry.condition, goal, shadow: entry.shadow })
     };
     resolved.filter_map(route).collect()
 }

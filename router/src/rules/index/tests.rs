@@ -43,7 +43,7 @@ fn push(full: &str, changed: ChangedFiles, actor: &str) -> Push {
 }
 
 fn route() -> impl Strategy<Value = String> {
-    let glob = "(ab|a|abc/|a/|b/|\\*|\\*\\*/|\\?|abcdefgh|\\{a,b\\}){1,3}(\\*|b|c)?";
+    let glob = "(ab|a|abc/|a/|b/|\\*|\\*\\*/|\\?|abcdefgh|\\{a,b\\}|\\[a/\\]){1,3}(\\*|b|c|/\\*\\*)?";
     let globs = prop::collection::vec(glob, 1..3).prop_map(|globs| format!("['{}']", globs.join("', '")));
     let which = (prop::sample::select(vec!["branch", "branch", "tag", "target"]), globs.clone());
     let files = prop::option::of((prop::sample::select(vec!["any", "any", "all", "only", "none"]), globs));

@@ -4,7 +4,8 @@
 //! some name of the language matches are the atoms: whatever holds for one name of an atom holds for each. The shortest name of
 //! each is found on the way, because the automaton is walked breadth first.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::ControlFlow;
 
 use regex_automata::dfa::{Automaton as _, dense};
 use regex_automata::nfa::thompson;
@@ -19,6 +20,8 @@ use crate::rules::pattern::automaton::{bytes, limited};
 /// The most bytes of one automaton: so many, and so many more for each byte of the globs. Ten thousand branches that begin
 /// differently need a tenth of that; globs that interlace are given up after a second or two.
 const AUTOMATON_BYTES: (usize, usize) = (4 << 20, 1 << 10);
+/// The most bytes of the automaton that an example is taken from: no decision waits for more.
+const EXAMPLE_BYTES: usize = 1 << 20;
 /// The most atoms of a language.
 const ATOMS_MAX: usize = 100_000;
 
@@ -27,7 +30,7 @@ pub(super) const NOTHING: &str = r"[^\x00-\x{10FFFF}]";
 
 /// All names of one kind.
 #[derive(Debug, Clone)]
-pub(super) struct Language {
+pub(in crate::rules) struct Language {
     /// What they are, in the plural: "branches and tags".
     pub(super) what: &'static str,
     /// A regular expression that each of them matches.
@@ -56,10 +59,45 @@ impl Language {
     /// # Errors
     /// When the globs interlace so much that there would be more than anybody can look through.
     pub(super) fn atoms(&self, globs: &[&Pattern]) -> Result<Vec<Atom>, TooTangled> {
-        let tangled = || TooTangled(format!("the globs for {} interlace too much to look at every case", self.what));
+        let most = AUTOMATON_BYTES.0 + AUTOMATON_BYTES.1 * globs.iter().map(|glob| glob.as_str().len()).sum::<usize>();
+        let mut atoms = Vec::new();
+        self.walk(globs, most, |atom| {
+            atoms.push(atom);
+            if atoms.len() > ATOMS_MAX { Err(self.tangled()) } else { Ok(ControlFlow::Continue(())) }
+        })?;
+        Ok(atoms)
+    }
+
+    /// The shortest name that the glob matches and none of the others does; none when there is none, or when that is too much
+    /// work to find out.
+    pub(in crate::rules) fn example(&self, glob: &Pattern, others: &[Pattern]) -> Option<String> {
+        let globs: Vec<&Pattern> = std::iter::once(glob).chain(others).collect();
+        let mut found = None;
+        let walked = self.walk(&globs, EXAMPLE_BYTES, |atom| {
+            Ok(if atom.globs == [0] {
+                found = Some(atom.shortest);
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        });
+        found.filter(|_| walked.is_ok())
+    }
+
+    fn tangled(&self) -> TooTangled {
+        TooTangled(format!("the globs for {} interlace too much to look at every case", self.what))
+    }
+
+    /// Hands over each atom, those of short names first.
+    fn walk(
+        &self,
+        globs: &[&Pattern],
+        most: usize,
+        mut take: impl FnMut(Atom) -> Result<ControlFlow<()>, TooTangled>,
+    ) -> Result<(), TooTangled> {
+        let tangled = || self.tangled();
         let expressions =
             [self.is.clone(), self.is_not.clone()].into_iter().chain(globs.iter().map(|glob| glob.regex()));
-        let most = AUTOMATON_BYTES.0 + AUTOMATON_BYTES.1 * globs.iter().map(|glob| glob.as_str().len()).sum::<usize>();
         let table = dense::Builder::new()
             .syntax(bytes())
             .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(most)))
@@ -70,17 +108,14 @@ impl Language {
         let alphabet = alphabet(&table);
         let mut steps: Steps = HashMap::from([(start, None)]);
         let mut waiting = VecDeque::from([start]);
-        let mut found: HashMap<Vec<usize>, ()> = HashMap::new();
-        let mut atoms = Vec::new();
+        let mut found: HashSet<Vec<usize>> = HashSet::new();
         while let Some(state) = waiting.pop_front() {
             if let Some(globs) = matched(&table, state)
-                && found.insert(globs.clone(), ()).is_none()
+                && found.insert(globs.clone())
                 && let Some(shortest) = self.name(&steps, state)
+                && take(Atom { shortest, globs })?.is_break()
             {
-                if atoms.len() == ATOMS_MAX {
-                    return Err(tangled());
-                }
-                atoms.push(Atom { shortest, globs });
+                return Ok(());
             }
             for byte in &alphabet {
                 let next = table.next_state(state, *byte);
@@ -90,7 +125,7 @@ impl Language {
                 }
             }
         }
-        Ok(atoms)
+        Ok(())
     }
 
     /// The name that leads to a state, unless it is longer than a name can be: then so is every other.
@@ -128,7 +163,7 @@ fn alphabet(table: &dense::DFA<Vec<u32>>) -> Vec<u8> {
 
 /// Branches and tags by git's rules: what [`crate::id::GitRef`] takes. What can be said by what there is, is: what there
 /// is not is one more thing to remember at every step.
-pub(super) fn refs() -> Language {
+pub(in crate::rules) fn refs() -> Language {
     let x = r"[^\x00-\x20\x7f~^:?*\[\\/.@{]";
     let piece = format!(r"(?:(?:{x}|\{{|@+{x})+@*|@+)");
     let part = format!(r"{piece}(?:\.{piece})*\.?");
@@ -141,7 +176,7 @@ pub(super) fn refs() -> Language {
 }
 
 /// Repositories' paths: what [`crate::id::RepoPath`] takes.
-pub(super) fn repositories() -> Language {
+pub(in crate::rules) fn repositories() -> Language {
     Language {
         what: "repositories",
         is: r"(?-u)^[A-Za-z0-9._][A-Za-z0-9._-]*(?:/[A-Za-z0-9._][A-Za-z0-9._-]*)*$".to_owned(),
@@ -151,7 +186,7 @@ pub(super) fn repositories() -> Language {
 }
 
 /// Files as git can hold them: no part is `.`, `..` or `.git`.
-pub(super) fn files() -> Language {
+pub(in crate::rules) fn files() -> Language {
     let part = r"(?:[^./\x00][^/\x00]*|\.(?:[^.gG/\x00][^/\x00]*|\.[^/\x00]+|[gG](?:[^iI/\x00][^/\x00]*|[iI](?:[^tT/\x00][^/\x00]*|[tT][^/\x00]+)?)?))";
     Language {
         what: "changed files",
@@ -161,8 +196,18 @@ pub(super) fn files() -> Language {
     }
 }
 
-/// Any text of at most so many characters: actors and messages.
-pub(super) fn text(what: &'static str, characters_max: usize) -> Language {
+/// Accounts' names, of any text.
+pub(in crate::rules) fn actors() -> Language {
+    text("actors", 200)
+}
+
+/// Commits' messages.
+pub(in crate::rules) fn messages() -> Language {
+    text("messages", 4000)
+}
+
+/// Any text of at most so many characters.
+fn text(what: &'static str, characters_max: usize) -> Language {
     Language { what, is: "^.*$".to_owned(), is_not: NOTHING.to_owned(), characters_max }
 }
 

@@ -6,7 +6,7 @@ use super::space::Languages;
 use super::{TooTangled, Witness};
 use crate::rules::condition::{About, Condition, Moved, Predicate, Quantity};
 use crate::rules::pattern::{Dialect, Pattern, Patterns};
-use crate::rules::{Goal, Rules};
+use crate::rules::{Goal, OwnWord, Rules};
 
 /// The grammar of claims, as `pointsman prove --help` prints it.
 pub const CLAIMS: &str = "\
@@ -98,23 +98,37 @@ impl Rules {
     /// # Errors
     /// When the file's globs interlace too much.
     pub fn prove_claim(&self, claim: &Claim) -> Result<Answer, TooTangled> {
-        answer(self, claim, &Languages::real())
+        self.prove_claim_with(claim, None)
+    }
+
+    /// The same, when every repository says this for itself.
+    ///
+    /// # Errors
+    /// When the globs interlace too much.
+    pub fn prove_claim_with(&self, claim: &Claim, own: Option<&OwnWord>) -> Result<Answer, TooTangled> {
+        answer(self, own, claim, &Languages::real())
     }
 }
 
-pub(super) fn answer(rules: &Rules, claim: &Claim, languages: &Languages) -> Result<Answer, TooTangled> {
+pub(super) fn answer(
+    rules: &Rules,
+    own: Option<&OwnWord>,
+    claim: &Claim,
+    languages: &Languages,
+) -> Result<Answer, TooTangled> {
+    let prover = |more: &[Condition]| Prover::of(rules, own, &more.iter().collect::<Vec<_>>(), languages);
     match &claim.says {
         Says::Approval(place) if rules.environments[*place].approval.is_some() => Ok(Answer::Yes(format!(
             "`{}` has an approval, and every deploy to it waits there",
             rules.environments[*place].name
         ))),
         Says::Approval(place) => {
-            let found = counterexample(rules, languages, None, &[], false, &What::Reaches(*place))?;
+            let found = counterexample(&prover(&[])?, None, false, &What::Reaches(*place))?;
             let nothing = format!("it has none, but no push ever travels to `{}`", rules.environments[*place].name);
             Ok(found.map_or(Answer::Yes(nothing), |witness| Answer::No(Box::new(witness))))
         }
         Says::Pushes { route, conditions, always, what } => {
-            let found = counterexample(rules, languages, *route, conditions, *always, what)?;
+            let found = counterexample(&prover(conditions)?, *route, *always, what)?;
             let holds = "it holds for every push there can be".to_owned();
             Ok(found.map_or(Answer::Yes(holds), |witness| Answer::No(Box::new(witness))))
         }
@@ -123,15 +137,12 @@ pub(super) fn answer(rules: &Rules, claim: &Claim, languages: &Languages) -> Res
 
 /// The shortest push for which the claim is not true.
 fn counterexample(
-    rules: &Rules,
-    languages: &Languages,
+    prover: &Prover<'_>,
     route: Option<usize>,
-    conditions: &[Condition],
     always: bool,
     what: &What,
 ) -> Result<Option<Witness>, TooTangled> {
-    let prover = Prover::of(rules, &conditions.iter().collect::<Vec<_>>(), languages)?;
-    let which = &prover.space.cases[prover.owners()..];
+    let which = prover.more();
     let mut best: Option<Found> = None;
     let mut look = |question: Question<'_>| -> Result<(), TooTangled> {
         let found = prover.space.find(&question)?;
@@ -144,9 +155,12 @@ fn counterexample(
             continue;
         }
         for outcome in prover.outcomes(owner) {
-            if what.is_met(&prover, &outcome, always) != always {
-                let hold = which.iter().chain([prover.case(owner)]);
-                look(Question::new(hold, prover.before(owner)).with(outcome.left))?;
+            // What its repository ignores, no route owns.
+            let is_owned = route.is_none() || outcome.own.is_none();
+            if is_owned && what.is_met(prover, &outcome, always) != always {
+                let mut question = prover.question(owner, &outcome);
+                question.hold.extend(which);
+                look(question)?;
             }
         }
     }
@@ -154,7 +168,7 @@ fn counterexample(
     if always && route.is_none() {
         look(Question::new(which, prover.before(prover.owners())))?;
     }
-    Ok(best.map(|found| Witness::of(rules, found.push)))
+    Ok(best.map(|found| prover.seen(found.push)))
 }
 
 impl What {
@@ -164,15 +178,17 @@ impl What {
         // Whoever waits for a person may wait for ever.
         let waits = owner.and_then(|route| route.goal.as_ref()).is_some_and(|goal| goal.manual);
         let goals = || {
-            let started = outcome.chain.iter().filter(|_| !(always && waits));
+            let started = outcome.chain.iter().filter(|_| outcome.own.is_none() && !(always && waits));
             started.filter_map(route).filter_map(|route| route.goal.as_ref())
         };
         match self {
-            Self::Ignored => prover.route(outcome.chain[0]).is_none(),
+            Self::Ignored => outcome.own.is_some() || prover.route(outcome.chain[0]).is_none(),
             Self::Starts => goals().next().is_some(),
             Self::Reaches(place) => goals().any(|goal: &Goal| goal.environments.contains(place)),
             Self::Runs(pipeline) => goals().any(|goal| goal.pipeline == *pipeline),
-            Self::Takes(taken) => outcome.chain.iter().any(|owner| prover.route(*owner) == Some(*taken)),
+            Self::Takes(taken) => {
+                outcome.own.is_none() && outcome.chain.iter().any(|owner| prover.route(*owner) == Some(*taken))
+            }
         }
     }
 }
@@ -196,8 +212,9 @@ fn which(rules: &Rules, words: &[&str]) -> Result<(Option<usize>, Vec<Condition>
     }
     let mut add = |about, predicate| conditions.push(Condition { all: vec![predicate], skips: false, about });
     for part in words.split(|word| *word == "and") {
-        let globs =
-            |text: &str, dialect| Pattern::new(text, dialect).map(|glob| Patterns { yes: vec![glob], no: Vec::new() });
+        let globs = |text: &str, dialect| {
+            Pattern::new(text, dialect).map(|glob| Patterns { yes: vec![glob], ..Patterns::default() })
+        };
         match part {
             ["route", name] => {
                 route = Some(position("route", name, rules.routes.iter().map(|route| route.name.as_str()))?)

@@ -8,8 +8,11 @@ use super::bits::Bits;
 use super::search::{Left, Question};
 use super::space::{Case, KINDS, Languages, Space, axes};
 use super::{TooTangled, Witness};
+use crate::event::Push;
+use crate::problem::Place;
 use crate::rules::condition::{Condition, Moved, Quantity};
-use crate::rules::{Rules, Verdict};
+use crate::rules::parse::IgnoreEntry;
+use crate::rules::{OwnWord, REPO_FILE, Rules, Verdict};
 
 /// The most overlaps and gaps that are told.
 const NOTES_MAX: usize = 500;
@@ -32,6 +35,10 @@ pub struct Finding {
     pub about: String,
     /// The other route, where there are two.
     pub other: Option<String>,
+    /// Where the name of what it is about stands.
+    pub place: Place,
+    /// It stands in the repository's own file, and not in the rule file.
+    pub is_own: bool,
     /// What it is, in a sentence.
     pub message: String,
     /// A push that shows it; none where there is no such push.
@@ -91,28 +98,79 @@ impl Rules {
     /// # Errors
     /// When its globs interlace too much.
     pub fn prove(&self) -> Result<Proof, TooTangled> {
-        Prover::of(self, &[], &Languages::real())?.findings()
+        self.prove_with(None)
+    }
+
+    /// The same, when every repository says this for itself.
+    ///
+    /// # Errors
+    /// When the globs interlace too much.
+    pub fn prove_with(&self, own: Option<&OwnWord>) -> Result<Proof, TooTangled> {
+        Prover::of(self, own, &[], &Languages::real())?.findings()
     }
 }
 
-/// A file with its space. Owners are the `ignore` entries and then the routes, by one number.
+/// A file with its space. Owners are the `ignore` entries and then the routes, by one number. The cases behind them are those of
+/// the entries that a repository ignores for itself, and then those that were asked for.
 pub(super) struct Prover<'a> {
     pub(super) rules: &'a Rules,
+    own: Option<&'a OwnWord>,
     pub(super) space: Space,
 }
 
-/// One way a chain of `then` can end: its routes by their owners' numbers, and what must be left over for that.
+/// What can become of an owner's pushes: one way its chain of `then` can end, or an entry of the repository's own file.
 pub(super) struct Outcome {
+    /// The routes by their owners' numbers.
     pub(super) chain: Vec<usize>,
-    pub(super) left: Left,
+    /// The repository ignores it by this entry of its own.
+    pub(super) own: Option<usize>,
+    /// What must be left over for that.
+    left: Left,
+}
+
+/// What some push leads to.
+#[derive(Default)]
+struct Reached {
+    /// The owners that a `then` leads to.
+    by_then: BTreeSet<usize>,
+    /// The environments that a push travels to.
+    environments: BTreeSet<usize>,
+    /// The entries of the repository's own file that ignore something.
+    own: BTreeSet<usize>,
+}
+
+/// What a repository ignores for itself.
+fn own_entries(own: Option<&OwnWord>) -> &[IgnoreEntry] {
+    match own {
+        Some(OwnWord::File(file)) => &file.ignore,
+        Some(OwnWord::Unusable(_)) | None => &[],
+    }
 }
 
 impl<'a> Prover<'a> {
-    pub(super) fn of(rules: &'a Rules, more: &[&Condition], languages: &Languages) -> Result<Self, TooTangled> {
-        let ignored = rules.ignore.iter().map(|entry| &entry.condition);
-        let conditions = ignored.chain(rules.routes.iter().map(|route| &route.condition)).chain(more.iter().copied());
-        let space = Space::of(rules, &conditions.collect::<Vec<_>>(), languages)?;
-        Ok(Self { rules, space })
+    pub(super) fn of(
+        rules: &'a Rules,
+        own: Option<&'a OwnWord>,
+        more: &[&Condition],
+        languages: &Languages,
+    ) -> Result<Self, TooTangled> {
+        let conditions: Vec<&Condition> = (rules.ignore.iter().map(|entry| &entry.condition))
+            .chain(rules.routes.iter().map(|route| &route.condition))
+            .chain(own_entries(own).iter().map(|entry| &entry.condition))
+            .chain(more.iter().copied())
+            .collect();
+        let space = Space::of(rules, &conditions, languages)?;
+        Ok(Self { rules, own, space })
+    }
+
+    /// The cases of what a repository ignores for itself.
+    fn own(&self) -> &[Case] {
+        &self.space.cases[self.owners()..][..own_entries(self.own).len()]
+    }
+
+    /// The cases that were asked for.
+    pub(super) fn more(&self) -> &[Case] {
+        &self.space.cases[self.owners() + self.own().len()..]
     }
 
     fn ignored(&self) -> usize {
@@ -150,10 +208,26 @@ impl<'a> Prover<'a> {
     }
 
     pub(super) fn witness(&self, question: &Question<'_>) -> Result<Option<Witness>, TooTangled> {
-        Ok(self.space.find(question)?.map(|found| Witness::of(self.rules, found.push)))
+        Ok(self.space.find(question)?.map(|found| self.seen(found.push)))
     }
 
-    /// How the chain of an owner can end, from short to long.
+    /// A push with what is decided about it.
+    pub(super) fn seen(&self, push: Push) -> Witness {
+        Witness::of(self.rules, self.own, push)
+    }
+
+    /// Is there a push of the owner that ends so?
+    pub(super) fn question(&self, owner: usize, outcome: &Outcome) -> Question<'_> {
+        let (case, before) = (self.case(owner), self.before(owner));
+        let starts = self.route(owner).is_some_and(|route| self.rules.routes[route].goal.is_some());
+        let own = if starts { self.own() } else { &[] };
+        match outcome.own {
+            Some(entry) => Question::new([case, &own[entry]], before.chain(&own[..entry])),
+            None => Question::new([case], before.chain(own)).with(outcome.left.clone()),
+        }
+    }
+
+    /// What can become of an owner's pushes: the ends of its chain from short to long, then what its repository ignores.
     pub(super) fn outcomes(&self, owner: usize) -> Vec<Outcome> {
         let atoms = self.space.files.len();
         let (mut chain, mut taken, mut outcomes) = (vec![owner], Bits::none(atoms), Vec::new());
@@ -164,11 +238,15 @@ impl<'a> Prover<'a> {
             takes.for_each(|test| taken.unite(&test.list));
             let untaken = taken.complement(atoms);
             let left = Left { some: some.clone(), nothing: Some(untaken.clone()) };
-            outcomes.push(Outcome { chain: chain.clone(), left });
+            outcomes.push(Outcome { chain: chain.clone(), own: None, left });
             some = Some(untaken);
             chain.push(next);
         }
-        outcomes.push(Outcome { chain, left: Left { some, nothing: None } });
+        outcomes.push(Outcome { chain, own: None, left: Left { some, nothing: None } });
+        if self.route(owner).is_some_and(|route| self.rules.routes[route].goal.is_some()) {
+            let ignored = (0..self.own().len()).map(Some);
+            outcomes.extend(ignored.map(|own| Outcome { chain: vec![owner], own, left: Left::default() }));
+        }
         outcomes
     }
 
@@ -179,7 +257,7 @@ impl<'a> Prover<'a> {
 
     pub(super) fn findings(&self) -> Result<Proof, TooTangled> {
         let mut proof = Proof::default();
-        let (by_then, environments) = self.reached()?;
+        let Reached { by_then, environments, own } = self.reached()?;
         for owner in 0..self.owners() {
             proof.findings.extend(self.never(owner, &by_then)?);
         }
@@ -191,7 +269,14 @@ impl<'a> Prover<'a> {
                 .any(|route| route.goal.as_ref().is_some_and(|goal| goal.environments.contains(&at)));
             let why = if named { "no route that can be reached leads to it" } else { "no route names it in `to`" };
             let message = format!("no push ever travels to `{}`: {why}", place.name);
-            proof.add(FindingKind::UnreachedEnvironment, place.name.to_string(), None, message, None);
+            let place = (place.name.to_string(), self.rules.environment_places[at]);
+            proof.add(FindingKind::UnreachedEnvironment, place, None, message, None);
+        }
+        for (_, entry) in own_entries(self.own).iter().enumerate().filter(|(at, _)| !own.contains(at)) {
+            let name = &entry.name.value;
+            let message = format!("`{name}` of {REPO_FILE} never ignores anything that would start");
+            proof.add(FindingKind::DeadIgnore, (name.clone(), entry.name.place), None, message, None);
+            proof.findings.iter_mut().next_back().into_iter().for_each(|finding| finding.is_own = true);
         }
         self.overlaps(&mut proof)?;
         self.gaps(&mut proof)?;
@@ -199,24 +284,32 @@ impl<'a> Prover<'a> {
         Ok(proof)
     }
 
-    /// The owners that a `then` leads to, and the environments that some push travels to.
-    fn reached(&self) -> Result<(BTreeSet<usize>, BTreeSet<usize>), TooTangled> {
-        let (mut by_then, mut environments) = (BTreeSet::new(), BTreeSet::new());
+    fn reached(&self) -> Result<Reached, TooTangled> {
+        let mut reached = Reached::default();
         for owner in (self.ignored()..self.owners()).filter(|owner| !self.is_shadow(*owner)) {
             for outcome in self.outcomes(owner) {
-                let goals =
-                    outcome.chain.iter().filter_map(|owner| self.rules.routes[self.route(*owner)?].goal.as_ref());
+                let started = outcome.chain.iter().filter(|_| outcome.own.is_none());
+                let goals = started.filter_map(|owner| self.rules.routes[self.route(*owner)?].goal.as_ref());
                 let places: BTreeSet<usize> = goals.flat_map(|goal| goal.environments.iter().copied()).collect();
-                let is_news =
-                    !places.is_subset(&environments) || outcome.chain[1..].iter().any(|next| !by_then.contains(next));
-                let question = || Question::new([self.case(owner)], self.before(owner)).with(outcome.left.clone());
-                if is_news && self.space.find(&question())?.is_some() {
-                    environments.extend(places);
-                    by_then.extend(outcome.chain[1..].iter().copied());
+                let is_news = !places.is_subset(&reached.environments)
+                    || outcome.chain[1..].iter().any(|next| !reached.by_then.contains(next))
+                    || outcome.own.is_some_and(|entry| !reached.own.contains(&entry));
+                if is_news && self.space.find(&self.question(owner, &outcome))?.is_some() {
+                    reached.environments.extend(places);
+                    reached.by_then.extend(outcome.chain[1..].iter().copied());
+                    reached.own.extend(outcome.own);
                 }
             }
         }
-        Ok((by_then, environments))
+        Ok(reached)
+    }
+
+    /// Where an owner's name stands.
+    fn place(&self, owner: usize) -> Place {
+        match self.route(owner) {
+            Some(route) => self.rules.routes[route].place,
+            None => self.rules.ignore[owner].name.place,
+        }
     }
 
     /// Says when no push ever comes to an owner.
@@ -241,7 +334,7 @@ impl<'a> Prover<'a> {
             }
             Some(_) => (FindingKind::ShadowedRoute, format!("`{name}` is never reached: {why}")),
         };
-        Ok(Some(Finding { kind, about: name, other: None, message, witness }))
+        Ok(Some(Finding { kind, about: name, other: None, place: self.place(owner), is_own: false, message, witness }))
     }
 
     /// Pairs of routes that some push could take either of.
@@ -259,6 +352,7 @@ impl<'a> Prover<'a> {
                     return Ok(());
                 }
                 let is_within = self.space.find(&Question::new([upper], [lower]))?.is_none();
+                let place = self.place(below);
                 let (above, below) = (self.name(above), self.name(below));
                 let (kind, message) = if is_within {
                     let message = format!("`{above}` takes some of what `{below}` would take, and must stay above it");
@@ -269,7 +363,7 @@ impl<'a> Prover<'a> {
                     );
                     (FindingKind::PartlyShadowed, message)
                 };
-                proof.add(kind, below, Some(above), message, Some(witness));
+                proof.add(kind, (below, place), Some(above), message, Some(witness));
             }
         }
         Ok(())
@@ -306,7 +400,7 @@ impl<'a> Prover<'a> {
                     return Ok(());
                 }
                 let what = if kind == Moved::Branch { "branches" } else { "tags" };
-                let last = self.name(last);
+                let (last, place) = (self.name(last), self.place(last));
                 let message = match named.as_slice() {
                     [] => format!("{what} that no route names go to `{last}`"),
                     named => {
@@ -316,7 +410,7 @@ impl<'a> Prover<'a> {
                         format!("{what} of {}{more}: what none of them takes goes to `{last}`", names.join(", "))
                     }
                 };
-                proof.add(FindingKind::Gap, last, None, message, Some(Witness::of(self.rules, found.push)));
+                proof.add(FindingKind::Gap, (last, place), None, message, Some(self.seen(found.push)));
             }
         }
         Ok(())
@@ -327,12 +421,12 @@ impl Proof {
     fn add(
         &mut self,
         kind: FindingKind,
-        about: String,
+        (about, place): (String, Place),
         other: Option<String>,
         message: String,
         witness: Option<Witness>,
     ) {
-        self.findings.push(Finding { kind, about, other, message, witness });
+        self.findings.push(Finding { kind, about, other, place, is_own: false, message, witness });
     }
 
     fn is_full(&mut self) -> bool {

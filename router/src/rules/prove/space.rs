@@ -87,8 +87,8 @@ impl Languages {
             refs: atoms::refs(),
             repositories: atoms::repositories(),
             files: atoms::files(),
-            actors: atoms::text("actors", 200),
-            messages: atoms::text("messages", 4000),
+            actors: atoms::actors(),
+            messages: atoms::messages(),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::rules::Verdict;
+use crate::rules::{OwnWord, Verdict};
 
 mod brute;
 mod small;
@@ -108,6 +108,32 @@ fn a_claim_is_true_or_there_is_a_push_that_it_is_not_true_of() {
         ("repo acme/* and branch zz never starts", "yes"),
     ] {
         assert_eq!(claimed(claim), Ok(answer.to_owned()), "{claim}");
+    }
+}
+
+#[test]
+fn what_a_repository_ignores_for_itself_is_counted_in() {
+    let rules = rules(&FILE.replace("ignore:", "allow_repo: [ignore]\nignore:"));
+    let own = OwnWord::read(
+        &rules,
+        "version: 1\nignore: [{name: gen, paths: {only: 'gen/**'}}, {name: more, paths: {only: 'gen/a/**'}}]\n",
+    );
+    let proof = rules.prove_with(Some(&own)).unwrap();
+    let dead: Vec<_> = proof.findings.iter().filter(|f| f.is_own).map(|f| (f.about.as_str(), f.place.line)).collect();
+    assert_eq!(dead, [("more", 2)]);
+    let claim = Claim::parse("branch main and no path docs/** always reaches test", &rules).unwrap();
+    assert!(matches!(rules.prove_claim(&claim).unwrap(), Answer::Yes(_)));
+    let Answer::No(witness) = rules.prove_claim_with(&claim, Some(&own)).unwrap() else { panic!("gen/** is ignored") };
+    assert_eq!(witness.to_string(), "branch main of github:acme/shop, changed gen/a");
+    assert_eq!(witness.decision.verdict, Verdict::Ignore { rule: "gen".to_owned() });
+}
+
+#[test]
+fn a_finding_says_where_its_name_stands() {
+    for finding in proof(FILE).findings {
+        let line = FILE.lines().nth(finding.place.line - 1).unwrap();
+        let at = line.find(&format!("name: {}", finding.about)).map(|at| at + "name: ".len() + 1);
+        assert_eq!(Some(finding.place.column), at, "{}: {line}", finding.about);
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::claim::{Answer, Claim, answer};
 use super::super::findings::Prover;
 use super::super::search::Question;
 use super::super::space::Languages;
-use super::small::{self, Chance};
+use super::small::{self, Chance, Tries};
 use super::*;
 use crate::rules::condition::Moved;
 
@@ -41,7 +41,8 @@ fn try_files(files: u64) {
             let text = Chance(seed).file();
             // Some of what chance writes is no rule file: a `then` that goes round, say.
             if let Ok(rules) = Rules::parse(&text) {
-                compare(&rules, &text, seed, &pushes, &languages);
+                let world = World { rules, own: None, pushes: &pushes, languages: &languages, seed, text };
+                world.with_own().compare();
                 tried.fetch_add(1, Relaxed);
             }
         }
@@ -61,6 +62,17 @@ fn try_files(files: u64) {
     assert!(seeds < files * 3, "only {tried} of {seeds} files could be read");
 }
 
+/// One file, perhaps with what every repository says for itself, and all that can be pushed.
+struct World<'a> {
+    rules: Rules,
+    own: Option<OwnWord>,
+    pushes: &'a [Tries],
+    languages: &'a Languages,
+    seed: u64,
+    /// As it was written.
+    text: String,
+}
+
 /// What trying every push finds.
 #[derive(Default)]
 struct Tried {
@@ -68,6 +80,8 @@ struct Tried {
     owned: BTreeMap<String, u32>,
     by_then: BTreeSet<String>,
     environments: BTreeSet<String>,
+    /// The entries of a repository's own that ignored something.
+    own: BTreeSet<String>,
     /// The owner, and a route below that would have taken it.
     overlaps: BTreeSet<(String, String)>,
     /// Routes that have pushes that another has not.
@@ -76,64 +90,105 @@ struct Tried {
     gaps: BTreeSet<(bool, Vec<String>)>,
 }
 
-fn compare(rules: &Rules, text: &str, seed: u64, pushes: &[(Push, u32)], languages: &Languages) {
-    let decisions: Vec<Decision> = pushes.iter().map(|(push, _)| rules.decide(&Event::Push(push.clone()))).collect();
-    let mut tried = Tried::default();
-    for ((push, cost), decision) in pushes.iter().zip(&decisions) {
-        tried.add(rules, push, *cost, decision);
+impl World<'_> {
+    /// Every other file has repositories that say something for themselves.
+    fn with_own(mut self) -> Self {
+        if let Some(text) = Chance(self.seed ^ 0x0b_0e57).own_file() {
+            let own = OwnWord::read(&self.rules, &text);
+            assert!(matches!(own, OwnWord::File(_)), "{own:?}: {text}");
+            (self.own, self.text) = (Some(own), self.text + "---\n" + &text);
+        }
+        self
     }
-    let prover = Prover::of(rules, &[], languages).unwrap();
-    let proof = prover.findings().unwrap();
-    let context =
-        || format!("seed {seed}\n{text}\n{:#?}", proof.findings.iter().map(|f| &f.message).collect::<Vec<_>>());
-    for owner in 0..prover.owners() {
-        let name = prover.name(owner);
-        let found = prover.space.find(&Question::new([prover.case(owner)], prover.before(owner))).unwrap();
-        if !prover.is_shadow(owner) {
+
+    fn compare(&self) {
+        let Self { rules, pushes, .. } = self;
+        let (mut tried, mut decisions) = (Tried::default(), Vec::with_capacity(pushes.len()));
+        for Tries { event, push, cost } in *pushes {
+            let decision = rules.decide(event);
+            tried.add(rules, push, *cost, &decision);
+            let decision = rules.heed(decision, event, self.own.as_ref());
+            tried.add_ends(&decision);
+            decisions.push(decision);
+        }
+        let prover = Prover::of(rules, self.own.as_ref(), &[], self.languages).unwrap();
+        let proof = prover.findings().unwrap();
+        self.compare_owners(&prover, &tried);
+        self.compare_findings(&proof, &tried);
+        self.compare_pairs(&proof, &tried);
+        self.claims(&decisions);
+    }
+
+    fn context(&self) -> String {
+        format!("seed {}\n{}", self.seed, self.text)
+    }
+
+    fn compare_owners(&self, prover: &Prover<'_>, tried: &Tried) {
+        for owner in (0..prover.owners()).filter(|owner| !prover.is_shadow(*owner)) {
+            let name = prover.name(owner);
+            let found = prover.space.find(&Question::new([prover.case(owner)], prover.before(owner))).unwrap();
             let found = found.map(|found| found.cost);
-            assert_eq!(found, tried.owned.get(&name).copied(), "the shortest push of {name}: {}", context());
+            assert_eq!(found, tried.owned.get(&name).copied(), "the shortest push of {name}: {}", self.context());
         }
     }
-    let told = |kinds: &[FindingKind]| -> BTreeSet<String> {
-        proof.findings.iter().filter(|f| kinds.contains(&f.kind)).map(|f| f.about.clone()).collect()
-    };
-    let places: BTreeSet<String> = rules.environments.iter().map(|place| place.name.to_string()).collect();
-    let unreached = &places - &tried.environments;
-    assert_eq!(told(&[FindingKind::UnreachedEnvironment]), unreached, "environments: {}", context());
-    let pairs: BTreeSet<(String, String)> = proof
-        .findings
-        .iter()
-        .filter(|f| matches!(f.kind, FindingKind::OrderMatters | FindingKind::PartlyShadowed))
-        .map(|f| (f.other.clone().unwrap(), f.about.clone()))
-        .collect();
-    assert_eq!(pairs, tried.overlaps, "overlaps: {}", context());
-    for finding in proof.findings.iter().filter(|f| f.other.is_some()) {
-        let pair = (finding.other.clone().unwrap(), finding.about.clone());
-        let is_partly = finding.kind == FindingKind::PartlyShadowed;
-        assert_eq!(is_partly, tried.beyond.contains(&pair), "{pair:?}: {}", context());
+
+    fn compare_findings(&self, proof: &Proof, tried: &Tried) {
+        let told = |kind: FindingKind, is_own: bool| -> BTreeSet<String> {
+            let found = proof.findings.iter().filter(|f| f.kind == kind && f.is_own == is_own);
+            found.map(|f| f.about.clone()).collect()
+        };
+        let places: BTreeSet<String> = self.rules.environments.iter().map(|place| place.name.to_string()).collect();
+        let unreached = told(FindingKind::UnreachedEnvironment, false);
+        assert_eq!(unreached, &places - &tried.environments, "environments: {}", self.context());
+        let own: BTreeSet<String> = match &self.own {
+            Some(OwnWord::File(file)) => file.ignore.iter().map(|entry| entry.name.value.clone()).collect(),
+            _ => BTreeSet::new(),
+        };
+        assert_eq!(told(FindingKind::DeadIgnore, true), &own - &tried.own, "its own entries: {}", self.context());
+        for route in told(FindingKind::OnlyThen, false) {
+            assert!(tried.by_then.contains(&route), "{route}: {}", self.context());
+        }
+        let gaps = proof.findings.iter().filter(|f| f.kind == FindingKind::Gap).count();
+        assert_eq!(gaps, tried.gaps.len(), "gaps {:?}: {}", tried.gaps, self.context());
     }
-    for finding in proof.findings.iter().filter(|f| f.kind == FindingKind::OnlyThen) {
-        assert!(tried.by_then.contains(&finding.about), "{}: {}", finding.about, context());
+
+    fn compare_pairs(&self, proof: &Proof, tried: &Tried) {
+        let found = || proof.findings.iter().filter_map(|f| Some((f.kind, (f.other.clone()?, f.about.clone()))));
+        let pairs: BTreeSet<(String, String)> = found().map(|(_, pair)| pair).collect();
+        assert_eq!(pairs, tried.overlaps, "overlaps: {}", self.context());
+        for (kind, pair) in found() {
+            let is_partly = kind == FindingKind::PartlyShadowed;
+            assert_eq!(is_partly, tried.beyond.contains(&pair), "{pair:?}: {}", self.context());
+        }
     }
-    let gaps = proof.findings.iter().filter(|f| f.kind == FindingKind::Gap).count();
-    assert_eq!(gaps, tried.gaps.len(), "gaps {:?}: {}", tried.gaps, context());
-    claims(rules, seed, pushes, &decisions, languages, &context);
 }
 
 impl Tried {
+    /// Where the decision leads to in the end, its repository's own word heard.
+    fn add_ends(&mut self, decision: &Decision) {
+        match &decision.verdict {
+            Verdict::Start { chain, .. } => {
+                self.by_then.extend(chain.iter().skip(1).map(|planned| planned.route.to_string()));
+                let places = chain.iter().flat_map(|planned| &planned.plan.environments);
+                self.environments.extend(places.map(|place| place.name.to_string()));
+            }
+            Verdict::Ignore { rule } => {
+                self.own.insert(rule.clone());
+            }
+            Verdict::Nothing { .. } | Verdict::Refused => {}
+        }
+    }
+
+    /// Whose the push is.
     fn add(&mut self, rules: &Rules, push: &Push, cost: u32, decision: &Decision) {
-        let (owner, chain) = match &decision.verdict {
-            Verdict::Ignore { rule } => (rule.clone(), Vec::new()),
-            Verdict::Start { route, chain, .. } => (route.to_string(), chain.clone()),
-            Verdict::Nothing { route: Some(route) } => (route.to_string(), Vec::new()),
+        let owner = match &decision.verdict {
+            Verdict::Ignore { rule } => rule.clone(),
+            Verdict::Start { route, .. } | Verdict::Nothing { route: Some(route) } => route.to_string(),
             Verdict::Nothing { route: None } => return,
             Verdict::Refused => panic!("every repository of this world is named"),
         };
         let least = self.owned.entry(owner.clone()).or_insert(cost);
         *least = cost.min(*least);
-        self.by_then.extend(chain.iter().skip(1).map(|planned| planned.route.to_string()));
-        let places = chain.iter().flat_map(|planned| &planned.plan.environments);
-        self.environments.extend(places.map(|place| place.name.to_string()));
         let routes: Vec<_> = rules.routes.iter().filter(|route| !route.shadow).collect();
         let (last, others) = routes.split_last().unwrap();
         if matches!(decision.verdict, Verdict::Ignore { .. }) {
@@ -171,54 +226,44 @@ fn names(condition: &crate::rules::condition::Condition, push: &Push) -> bool {
     refs.into_iter().any(|(of, globs)| of == moved && globs.matches(push.git_ref.short()))
 }
 
-fn claims(
-    rules: &Rules,
-    seed: u64,
-    pushes: &[(Push, u32)],
-    decisions: &[Decision],
-    languages: &Languages,
-    context: &dyn Fn() -> String,
-) {
-    let mut chance = Chance(seed ^ 0x00c1_a1a5);
-    let route = format!("r{}", chance.below(3));
-    let which = chance.one_of(&[
-        "any push",
-        "branch a",
-        "tag **",
-        "target a",
-        "path b/**",
-        "only path a",
-        "actor x",
-        "branch a and no path b/*",
-        "route",
-    ]);
-    let what = chance.one_of(&["reaches e", "reaches g", "runs p", "runs q", "takes", "starts", "is ignored"]);
-    let turn = chance.one_of(&["always", "never"]);
-    let which = if which == "route" { format!("route {route}") } else { which.to_owned() };
-    let what = if what == "takes" { format!("takes {route}") } else { what.to_owned() };
-    let text = format!("{which} {turn} {what}");
-    let Ok(claim) = Claim::parse(&text, rules) else {
-        assert!(!rules.routes.iter().any(|known| known.name.as_str() == route), "{text}");
-        return;
-    };
-    let fails = |(push, decision): (&Push, &Decision)| {
-        is_of(&which, push, decision) && does(&what, decision, turn == "always") != (turn == "always")
-    };
-    let cheapest = pushes
-        .iter()
-        .zip(decisions)
-        .filter(|((push, _), decision)| fails((push, decision)))
-        .map(|((_, cost), _)| *cost)
-        .min();
-    match (answer(rules, &claim, languages).unwrap(), cheapest) {
-        (Answer::Yes(_), None) => {}
-        (Answer::No(witness), Some(cost)) => {
-            let (_, of_witness) =
-                pushes.iter().find(|(push, _)| is_same(push, &witness.push)).expect("it is of this world");
-            assert_eq!(*of_witness, cost, "{text}: {witness}: {}", context());
-            assert!(fails((&witness.push, &witness.decision)), "{text}: {witness}: {}", context());
+impl World<'_> {
+    fn claims(&self, decisions: &[Decision]) {
+        let mut chance = Chance(self.seed ^ 0x00c1_a1a5);
+        let route = format!("r{}", chance.below(3));
+        let which = chance.one_of(&[
+            "any push",
+            "branch a",
+            "tag **",
+            "target a",
+            "path b/**",
+            "only path a",
+            "actor x",
+            "branch a and no path b/*",
+            "route",
+        ]);
+        let what = chance.one_of(&["reaches e", "reaches g", "runs p", "runs q", "takes", "starts", "is ignored"]);
+        let turn = chance.one_of(&["always", "never"]);
+        let which = if which == "route" { format!("route {route}") } else { which.to_owned() };
+        let what = if what == "takes" { format!("takes {route}") } else { what.to_owned() };
+        let text = format!("{which} {turn} {what}");
+        let Ok(claim) = Claim::parse(&text, &self.rules) else {
+            assert!(!self.rules.routes.iter().any(|known| known.name.as_str() == route), "{text}");
+            return;
+        };
+        let fails = |push: &Push, decision: &Decision| {
+            is_of(&which, push, decision) && does(&what, decision, turn == "always") != (turn == "always")
+        };
+        let all = self.pushes.iter().zip(decisions);
+        let cheapest = all.filter(|(tries, decision)| fails(&tries.push, decision)).map(|(tries, _)| tries.cost).min();
+        match (answer(&self.rules, self.own.as_ref(), &claim, self.languages).unwrap(), cheapest) {
+            (Answer::Yes(_), None) => {}
+            (Answer::No(witness), Some(cost)) => {
+                let same = self.pushes.iter().find(|tries| is_same(&tries.push, &witness.push));
+                assert_eq!(same.expect("it is of this world").cost, cost, "{text}: {witness}: {}", self.context());
+                assert!(fails(&witness.push, &witness.decision), "{text}: {witness}: {}", self.context());
+            }
+            (answer, cost) => panic!("{text}: {answer:?}, and trying costs {cost:?}: {}", self.context()),
         }
-        (answer, cost) => panic!("{text}: {answer:?}, and trying costs {cost:?}: {}", context()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::atoms::{Language, NOTHING};
 use super::super::space::Languages;
-use crate::event::{ChangedFiles, Push};
+use crate::event::{ChangedFiles, Event, Push};
 use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
 
 pub(super) const NAMES: [&str; 3] = ["a", "b", "a/b"];
@@ -27,8 +27,15 @@ pub(super) fn languages() -> Languages {
     }
 }
 
-/// Every push of this world, with what it costs.
-pub(super) fn pushes() -> Vec<(Push, u32)> {
+/// A push of this world, with what it costs.
+pub(super) struct Tries {
+    pub(super) event: Event,
+    pub(super) push: Push,
+    pub(super) cost: u32,
+}
+
+/// Every push of this world.
+pub(super) fn pushes() -> Vec<Tries> {
     let mut all = Vec::new();
     for (repository, repository_cost) in [("github github r", 1), ("github w r", 2), ("gitlab w s/t", 3)] {
         for (git_ref, ref_cost) in refs() {
@@ -46,7 +53,8 @@ pub(super) fn pushes() -> Vec<(Push, u32)> {
                         };
                         let mut push = push(repository, git_ref.clone(), flags);
                         (push.changed, push.actor, push.message) = (changed, (*actor).to_owned(), message.to_owned());
-                        all.push((push, u32::try_from(cost).unwrap() + flags.count_ones()));
+                        let cost = u32::try_from(cost).unwrap() + flags.count_ones();
+                        all.push(Tries { event: Event::Push(push.clone()), push, cost });
                     }
                 }
             }
@@ -157,6 +165,20 @@ impl Chance {
         all
     }
 
+    /// A repository's own file, every other time.
+    pub(super) fn own_file(&mut self) -> Option<String> {
+        let entries = 1 + self.below(2);
+        let one = |n: usize| {
+            let mut said = self.conditions(false);
+            if said.is_empty() {
+                said.push(self.paths());
+            }
+            format!("  - {{name: o{n}, {}}}\n", said.join(", "))
+        };
+        let ignore: String = (0..entries).map(one).collect();
+        self.once_in(2).then(|| format!("version: 1\nignore:\n{ignore}"))
+    }
+
     /// A rule file.
     pub(super) fn file(&mut self) -> String {
         const REFS: [&str; 9] = ["a", "b", "a/b", "*", "**", "a/*", "{a,b}", "[!b]*", "**/b"];
@@ -164,6 +186,7 @@ impl Chance {
 repositories: [{github: r}, {gitlab: 's/*', forge: w}]
 pipelines: {p: {stages: [{name: s, buildspec: a.yml}], deploy: {buildspec: d.yml}}, q: {stages: [{name: s, buildspec: a.yml}]}}
 environments: [{name: e}, {name: f, approval: {by: ['user:x']}}, {name: g}]
+allow_repo: ignore
 "
         .to_owned();
         for n in 0..self.below(3) {
