@@ -173,10 +173,16 @@ impl Buildspec {
             let names = names(&self.env.secrets_manager);
             unmet.push(format!("env.secrets-manager asks for {names}, and this engine has no Secrets Manager"));
         }
-        if let Shell::Windows(shell) = &self.env.shell {
-            unmet.push(format!("env.shell asks for {shell}, and this engine has sh and bash"));
-        }
+        unmet.extend(self.unmet_shell());
         unmet
+    }
+
+    /// The shell that is asked for and cannot be had on this machine, a sentence.
+    pub fn unmet_shell(&self) -> Option<String> {
+        match &self.env.shell {
+            Shell::Windows(shell) => Some(format!("env.shell asks for {shell}, and this engine has sh and bash")),
+            Shell::Sh | Shell::Bash => None,
+        }
     }
 }
 

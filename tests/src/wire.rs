@@ -5,3 +5,4 @@ mod cli;
 mod deploys;
 mod python;
 mod sdk;
+mod secrets;

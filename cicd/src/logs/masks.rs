@@ -24,6 +24,12 @@ impl Masks {
         Self(Arc::new(lines))
     }
 
+    /// These and more.
+    #[must_use]
+    pub fn with(&self, more: impl IntoIterator<Item = Secret>) -> Self {
+        Self::new(self.0.iter().cloned().chain(more))
+    }
+
     /// The text with `***` for each secret.
     pub fn hide(&self, text: &str) -> String {
         let hidden = |text: String, secret: &Secret| match secret.expose_str() {

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use router::id::RunId;
+use router::secret::Secret;
 
 use super::{LogLine, Logs, Masks};
 use crate::clock::Clock;
@@ -95,6 +96,11 @@ impl StepLog {
             self.end_line()?;
         }
         self.file.flush()
+    }
+
+    /// From now on these must not stand in it either.
+    pub fn mask(&mut self, secrets: impl IntoIterator<Item = Secret>) {
+        self.masks = self.masks.with(secrets);
     }
 
     /// The text as this log would show it.

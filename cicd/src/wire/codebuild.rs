@@ -30,9 +30,11 @@ mod s3;
 mod shape;
 mod start;
 mod variables;
+mod vaults;
 
 use books::Books;
 use record::Around;
+pub use vaults::Vaults;
 
 /// How builds are run.
 #[derive(Debug, Clone)]
@@ -57,6 +59,8 @@ pub struct CodeBuildConfig {
     pub variables: BTreeMap<String, String>,
     /// Where sources and artifacts of type `S3` are.
     pub s3: Option<aws_sdk_s3::Client>,
+    /// Where variables of the types `PARAMETER_STORE` and `SECRETS_MANAGER` are.
+    pub vaults: Vaults,
 }
 
 impl CodeBuildConfig {
@@ -73,6 +77,7 @@ impl CodeBuildConfig {
             masks: Masks::default(),
             variables: BTreeMap::new(),
             s3: None,
+            vaults: Vaults::default(),
         }
     }
 }

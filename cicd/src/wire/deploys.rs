@@ -1,4 +1,4 @@
-//! Deploy actions that this machine cannot do: ECS, `CloudFormation`, `CodeDeploy`.
+//! Deploy actions that this machine cannot do: ECS, `CloudFormation`, `CodeDeploy`, `CodeDeployToECS`.
 //!
 //! * What an action is configured with and what its artifacts hold is checked as AWS checks it.
 //! * Where an endpoint is configured, the action is done there, over plain requests that carry the form of a signature and
@@ -21,6 +21,7 @@ mod client;
 mod cloudformation;
 mod codedeploy;
 mod ecs;
+mod to_ecs;
 
 use client::Client;
 
@@ -71,7 +72,7 @@ pub struct Deploys {
 }
 
 /// The providers whose actions are done here.
-pub const PROVIDERS: [&str; 3] = ["ECS", "CloudFormation", "CodeDeploy"];
+pub const PROVIDERS: [&str; 4] = ["ECS", "CloudFormation", "CodeDeploy", "CodeDeployToECS"];
 
 impl Deploys {
     /// Deploys as configured.
@@ -125,6 +126,7 @@ impl Act for Deploys {
                 "ECS" => self.ecs(&work, taken).await,
                 "CloudFormation" => self.cloudformation(&work, taken).await,
                 "CodeDeploy" => self.codedeploy(&work, taken).await,
+                "CodeDeployToECS" => self.codedeploy_to_ecs(&work, taken).await,
                 other => Err(misconfigured(format!("the wire has no deploy provider {other}"))),
             }
         };

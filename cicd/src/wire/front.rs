@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::action::ActionFailure;
 use super::acts::Acts;
-use super::codebuild::{self, CodeBuild, CodeBuildConfig};
+use super::codebuild::{self, CodeBuild, CodeBuildConfig, Vaults};
 use super::deploys::{DeployConfig, Deploys};
 use super::door::Credentials;
 use super::error::AwsError;
@@ -45,6 +45,8 @@ pub struct FrontConfig {
     pub variables: BTreeMap<String, String>,
     /// Where sources and artifacts are.
     pub s3: Option<aws_sdk_s3::Client>,
+    /// Where builds' parameters and secrets are.
+    pub vaults: Vaults,
     /// Where approvals are announced.
     pub sns: Option<aws_sdk_sns::Client>,
     /// Where events go.
@@ -68,6 +70,7 @@ impl FrontConfig {
             masks: Masks::default(),
             variables: BTreeMap::new(),
             s3: None,
+            vaults: Vaults::default(),
             sns: None,
             targets: Vec::new(),
             deploys: None,
@@ -101,6 +104,7 @@ impl Front {
             masks,
             variables,
             s3,
+            vaults,
             sns,
             targets,
             deploys,
@@ -117,6 +121,7 @@ impl Front {
             masks,
             variables,
             s3: s3.clone(),
+            vaults,
         };
         let codebuild = CodeBuild::open(builds, Arc::clone(&clock));
         let deploys = deploys.unwrap_or_else(|| DeployConfig::recording(data.join("deploys.jsonl")));

@@ -9,13 +9,14 @@ use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration,
 };
 use cicd::clock::SystemClock;
+use cicd::wire::codebuild::Vaults;
 use cicd::wire::deploys::DeployConfig;
 use cicd::wire::front::{Front, FrontConfig};
 use cicd::wire::{Locality, router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::world::aws::endpoint;
+use crate::world::aws::{self, endpoint};
 
 pub(super) const REGION: &str = "eu-central-1";
 pub(super) const ACCOUNT: &str = "111122223333";
@@ -51,6 +52,10 @@ impl Bench {
         let config = FrontConfig {
             locality: Locality { region: REGION.to_owned(), account: ACCOUNT.to_owned() },
             s3: Some(s3.clone()),
+            vaults: Vaults {
+                parameters: Some(aws_sdk_ssm::Client::new(&aws::config())),
+                secrets: Some(aws_sdk_secretsmanager::Client::new(&aws::config())),
+            },
             kill_grace: Duration::from_millis(200),
             deploys: Some(deploys),
             ..FrontConfig::new(data.path().join("wire"))

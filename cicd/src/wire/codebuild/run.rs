@@ -13,6 +13,7 @@ use super::books::Books;
 use super::check::is_inline;
 use super::record::{Build, Left, Status};
 use super::shape::Declared;
+use super::vaults::NotHad;
 use super::{CodeBuild, variables};
 use crate::engine::local::build::{Build as Phases, Worked, filled_in};
 use crate::engine::local::job::{Halt, Leash};
@@ -259,12 +260,11 @@ impl CodeBuild {
         for note in &spec.notes {
             log.say(note)?;
         }
-        let unmet = spec.unmet();
-        if !unmet.is_empty() {
-            return Err(Cut::Failed("CLIENT_ERROR", unmet.join("; ")));
+        if let Some(unmet) = spec.unmet_shell() {
+            return Err(Cut::Failed("CLIENT_ERROR", unmet));
         }
-        let variables =
-            variables::of(self, order, &spec.env, step, &inputs).map_err(|why| Cut::Failed("CLIENT_ERROR", why))?;
+        let variables = variables::of(self, order, &spec.env, step, &inputs, log).await;
+        let variables = variables.map_err(|NotHad(code, why)| Cut::Failed(code, why))?;
         log.say(&format!("CODEBUILD_SRC_DIR={}", source.display()))?;
         Ok((spec, variables))
     }

@@ -5,40 +5,66 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use router::buildspec;
+use router::secret::Secret;
 
 use super::CodeBuild;
 use super::run::Order;
+use super::shape::Variable;
+use super::vaults::{NotHad, Place};
 use crate::engine::local::environment::{checked, of_this_machine};
 use crate::engine::local::group::MARK;
+use crate::logs::StepLog;
 
 /// The environment of a build's first command.
 ///
 /// # Errors
 /// A variable that no process can be given, or one that cannot be had here.
-pub(super) fn of(
+pub(super) async fn of(
     wire: &CodeBuild,
     order: &Order,
     env: &buildspec::Env,
     step: &Path,
     inputs: &[(String, PathBuf)],
-) -> Result<BTreeMap<String, String>, String> {
-    let mut all = of_this_machine(&step.join("tmp"));
-    all.extend(wire.config.variables.clone());
-    all.extend(env.variables.clone());
-    for variable in &order.declared.environment.environment_variables {
-        if variable.kind != "PLAINTEXT" {
-            return Err(format!(
-                "the variable {} is of type {}, which the wire does not resolve; see docs/wire.md",
-                variable.name, variable.kind
-            ));
+    log: &mut StepLog,
+) -> Result<BTreeMap<String, String>, NotHad> {
+    let mut all = BTreeMap::new();
+    let mut secrets = Vec::new();
+    for (name, place) in places(wire, order, env, step) {
+        let value = match &place {
+            Place::Here(value) => value.clone(),
+            Place::Parameter(of) => wire.config.vaults.parameter(&name, of).await?,
+            Place::Secret(of) => wire.config.vaults.secret(&name, of).await?,
+        };
+        if !matches!(place, Place::Here(_)) {
+            secrets.push(Secret::new(value.as_str()));
         }
-        all.insert(variable.name.clone(), variable.value.clone());
+        all.insert(name, value);
+    }
+    log.mask(secrets);
+    all.extend(of_codebuild(wire, order, step, inputs));
+    all.insert(MARK.to_owned(), step.display().to_string());
+    all.into_iter().map(checked).collect::<Result<_, _>>().map_err(|why| NotHad("CLIENT_ERROR", why))
+}
+
+/// Where the value of each variable is. What is given again later is not fetched.
+fn places(wire: &CodeBuild, order: &Order, env: &buildspec::Env, step: &Path) -> BTreeMap<String, Place> {
+    let here = |(name, value): (String, String)| (name, Place::Here(value));
+    let mut all: BTreeMap<_, _> = of_this_machine(&step.join("tmp")).into_iter().map(here).collect();
+    all.extend(wire.config.variables.clone().into_iter().map(here));
+    all.extend(env.variables.clone().into_iter().map(here));
+    all.extend(env.parameter_store.clone().into_iter().map(|(name, of)| (name, Place::Parameter(of))));
+    all.extend(env.secrets_manager.clone().into_iter().map(|(name, of)| (name, Place::Secret(of))));
+    for Variable { name, value, kind } in order.declared.environment.environment_variables.clone() {
+        let place = match kind.as_str() {
+            "PARAMETER_STORE" => Place::Parameter(value),
+            "SECRETS_MANAGER" => Place::Secret(value),
+            _ => Place::Here(value),
+        };
+        all.insert(name, place);
     }
     // The prefix is CodeBuild's own.
     all.retain(|name, _| !name.starts_with("CODEBUILD_"));
-    all.extend(of_codebuild(wire, order, step, inputs));
-    all.insert(MARK.to_owned(), step.display().to_string());
-    all.into_iter().map(checked).collect()
+    all
 }
 
 fn of_codebuild(

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::artifact::{only_input, read};
+use super::client::Client;
 use super::{Deploys, failed, misconfigured, only, required};
 use crate::wire::action::{ActionEnd, ActionFailure, ActionTaken, ActionWork, Taken};
 
@@ -33,7 +34,17 @@ impl Deploys {
         let Some(client) = self.client("codedeploy", self.config.codedeploy.as_ref()) else {
             return self.write_down(work, &deployment);
         };
-        let told = client.json("CodeDeploy_20141006.CreateDeployment", &deployment).await?;
+        self.deployed(&client, &deployment, taken).await
+    }
+
+    /// Makes a deployment, and waits for its end.
+    pub(super) async fn deployed(
+        &self,
+        client: &Client<'_>,
+        deployment: &Value,
+        taken: Taken,
+    ) -> Result<ActionEnd, ActionFailure> {
+        let told = client.json("CodeDeploy_20141006.CreateDeployment", deployment).await?;
         let id = told.get("deploymentId").and_then(Value::as_str).unwrap_or_default().to_owned();
         taken(ActionTaken { external_id: id.clone(), external_url: None });
         let late = Instant::now() + self.config.patience;

@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use cicd::clock::SystemClock;
 use cicd::config::{ProcessVars, Settings, Vars};
 use cicd::wire::Locality;
+use cicd::wire::codebuild::Vaults;
 use cicd::wire::deploys::DeployConfig;
 use cicd::wire::door::Credentials;
 use cicd::wire::events::outlet::{EventBridge, SnsTopic, Target};
@@ -79,6 +80,10 @@ pub(super) async fn open(args: &Args, settings: &Settings, base_url: &str) -> an
         base_url: Some(base_url.to_owned()),
         slots: settings.slots.get(),
         s3: Some(aws_sdk_s3::Client::from_conf(s3)),
+        vaults: Vaults {
+            parameters: endpoint("SSM").map(|_| aws_sdk_ssm::Client::new(&aws)),
+            secrets: endpoint("SECRETS_MANAGER").map(|_| aws_sdk_secretsmanager::Client::new(&aws)),
+        },
         sns: Some(aws_sdk_sns::Client::new(&aws)),
         targets: args.events_to.iter().map(|arn| target(arn, &aws)).collect::<anyhow::Result<_>>()?,
         deploys: Some(deploys),

@@ -49,6 +49,23 @@ async fn a_failure_says_its_phase_and_its_command() {
 }
 
 #[tokio::test]
+async fn a_variable_that_is_kept_where_nobody_said_fails_the_build_before_it_begins() {
+    let world = World::new();
+    for (key, code) in [("parameter-store", "Decrypted Variables Error"), ("secrets-manager", "Secrets Manager Error")]
+    {
+        let mut text: Value = serde_json::from_str(&spec(&["echo never"])).unwrap();
+        text["env"] = json!({key: {"TOKEN": "somewhere"}});
+        world.project(key, &text.to_string()).await;
+        let build = world.build(json!({"projectName": key})).await;
+        assert_eq!(build["buildStatus"], "FAILED");
+        let told = context(&build, "DOWNLOAD_SOURCE");
+        assert_eq!(told.0, code);
+        assert!(told.1.contains("the variable TOKEN") && told.1.contains("AWS_ENDPOINT_URL_S"), "{}", told.1);
+        assert!(!world.log(&build).contains("never"));
+    }
+}
+
+#[tokio::test]
 async fn a_command_that_was_killed_for_memory_shows_137() {
     let world = World::new();
     world.project("shop", &spec(&["sh -c 'kill -KILL $$'"])).await;
