@@ -60,8 +60,9 @@ impl Service {
         Ok(Self { app: Arc::new(app), door, events, stop: stop.clone(), wire: None })
     }
 
-    /// Answers AWS's protocol at the same address.
+    /// Answers AWS's protocol at the same address, and shows its own runs there.
     pub fn with_wire(self, wire: Arc<Front>) -> Self {
+        wire.show(Arc::clone(&self.app));
         Self { wire: Some(wire), ..self }
     }
 

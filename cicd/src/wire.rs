@@ -10,6 +10,7 @@
 //! | [`events`] | state changes as CodePipeline tells them, and where they go |
 //! | [`front`] | all of it, put together behind the door |
 //! | [`pipeline`] | CodePipeline: pipelines, executions, and how these go on |
+//! | [`runs`] | the runs that the rule file starts, as executions |
 //! | [`shape`] | the shapes of the CodePipeline API |
 //! | [`template`] | pipelines and projects out of CloudFormation templates |
 //!
@@ -59,6 +60,7 @@ pub mod events;
 pub mod front;
 mod ids;
 pub mod pipeline;
+pub mod runs;
 pub mod shape;
 pub mod template;
 

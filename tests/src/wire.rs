@@ -4,5 +4,6 @@ mod bench;
 mod cli;
 mod deploys;
 mod python;
+mod runs;
 mod sdk;
 mod secrets;

@@ -80,10 +80,11 @@ async fn answer(front: &Arc<Front>, request: Request) -> Result<Value, AwsError>
             target
         }));
     };
-    let caller = front.credentials.admit(&parts.headers, &front.locality().account)?;
+    let asker = front.asker(caller::access_key(&parts.headers));
+    let caller = front.credentials.admit(&parts.headers, &front.locality().account, &asker)?;
     let input = input(body).await?;
     tracing::debug!(service, operation, caller = caller.arn, "asked over the wire");
-    front.answer(service, operation, input).await
+    front.answer_to(&asker, service, operation, input).await
 }
 
 /// The body as JSON; an empty one is an empty object.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,8 +18,10 @@ use super::error::AwsError;
 use super::events::outlet::Target;
 use super::pipeline::source::{Fetched, Objects, S3Objects};
 use super::pipeline::topic::{SnsTopics, Topics};
+use super::runs::{Asker, Runs};
 use super::template::Declared;
 use super::{Locality, Wire, WireConfig, pipeline};
+use crate::app::App;
 use crate::clock::Clock;
 use crate::logs::Masks;
 
@@ -85,6 +87,8 @@ pub struct Front {
     /// `CodeBuild`.
     pub codebuild: Arc<CodeBuild>,
     pub(super) credentials: Credentials,
+    /// The rule file's runs, when they are shown here, too.
+    runs: OnceLock<Runs>,
 }
 
 impl Front {
@@ -133,7 +137,7 @@ impl Front {
         let topics: Option<Arc<dyn Topics>> = sns.map(|client| Arc::new(SnsTopics(client)) as Arc<dyn Topics>);
         let home = data.join("codepipeline");
         let pipelines = Wire::open(WireConfig { home, locality, clock, act, objects, topics, targets })?;
-        Ok(Arc::new(Self { pipelines, codebuild, credentials }))
+        Ok(Arc::new(Self { pipelines, codebuild, credentials, runs: OnceLock::new() }))
     }
 
     /// Answers one operation of a service, named as in `X-Amz-Target`.
@@ -146,6 +150,37 @@ impl Front {
             "CodeBuild_20161006" => codebuild::api::answer(&self.codebuild, operation, input),
             _ => Err(AwsError::unknown_operation(&format!("{service}.{operation}"))),
         }
+    }
+
+    /// Shows the runs of a service, too: as executions of the rule file's pipelines.
+    pub fn show(&self, app: Arc<App>) {
+        // A service is opened once, and a second one would show the same.
+        let _shown_before = self.runs.set(Runs::new(app, self.locality().clone()));
+    }
+
+    /// Who asks with this access key id, as the service knows people.
+    pub fn asker(&self, access_key: Option<&str>) -> Asker {
+        self.runs.get().map(|runs| runs.asker(access_key)).unwrap_or_default()
+    }
+
+    /// Answers somebody, who may see the rule file's runs.
+    ///
+    /// # Errors
+    /// As the service refuses it.
+    pub async fn answer_to(
+        &self,
+        asker: &Asker,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
+        if service == "CodePipeline_20150709"
+            && let Some(runs) = self.runs.get()
+            && let Some(told) = runs.answer(&self.pipelines, asker, operation, &input).await
+        {
+            return told;
+        }
+        self.answer(service, operation, input).await
     }
 
     /// Makes what templates declare; what is there already is changed.

@@ -6,6 +6,7 @@ use router::secret::Secret;
 
 use crate::http::guard::is_loopback;
 use crate::wire::error::AwsError;
+use crate::wire::runs::Asker;
 
 /// Who may ask.
 #[derive(Clone, Default)]
@@ -30,7 +31,7 @@ impl Credentials {
     ///
     /// # Errors
     /// `MissingAuthenticationTokenException`, `IncompleteSignatureException`, `UnrecognizedClientException`.
-    pub(super) fn admit(&self, headers: &HeaderMap, account: &str) -> Result<Caller, AwsError> {
+    pub(super) fn admit(&self, headers: &HeaderMap, account: &str, asker: &Asker) -> Result<Caller, AwsError> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if self.loopback_only && !is_loopback(host) {
             let words = "without access keys the wire answers on loopback names only (127.0.0.1, localhost, [::1]); \
@@ -44,11 +45,13 @@ impl Credentials {
             }
             return Err(AwsError::refused("MissingAuthenticationTokenException", "Missing Authentication Token"));
         };
-        let Some(key) = given.to_str().ok().and_then(access_key) else {
+        let Some(key) = given.to_str().ok().and_then(key_of) else {
             let words = "Authorization header is no Signature Version 4: it needs AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature";
             return Err(AwsError::refused("IncompleteSignatureException", words));
         };
-        let known = self.access_keys.is_empty() || self.access_keys.iter().any(|it| it.expose() == key.as_bytes());
+        let known = self.access_keys.is_empty()
+            || asker.is_proved
+            || self.access_keys.iter().any(|it| it.expose() == key.as_bytes());
         if known {
             return Ok(caller("wire"));
         }
@@ -56,8 +59,13 @@ impl Credentials {
     }
 }
 
+/// The access key id that a request names.
+pub(super) fn access_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok().and_then(key_of)
+}
+
 /// The access key id of an `Authorization` header.
-fn access_key(header: &str) -> Option<&str> {
+fn key_of(header: &str) -> Option<&str> {
     let rest = header.strip_prefix("AWS4-HMAC-SHA256")?;
     let part = |name: &str| rest.split(',').find_map(|part| part.trim().strip_prefix(name));
     let (credential, _, _) = (part("Credential=")?, part("SignedHeaders=")?, part("Signature=")?);
@@ -77,7 +85,7 @@ mod tests {
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, header.parse().unwrap());
         }
-        credentials.admit(&headers, "000000000000").map_err(|error| error.code)
+        credentials.admit(&headers, "000000000000", &Asker::default()).map_err(|error| error.code)
     }
 
     #[test]

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::wire::Wire;
 use crate::wire::error::AwsError;
-use crate::wire::shape::asked::read;
-use crate::wire::shape::told::say;
+use crate::wire::shape::asked::{self, read};
+use crate::wire::shape::told::{self, say};
 
 mod approvals;
 mod executions;
 mod history;
-mod page;
+pub(in crate::wire) mod page;
 mod pipelines;
 mod stages;
 mod start;
@@ -30,7 +30,7 @@ pub fn answer(wire: &Arc<Wire>, operation: &str, input: Value) -> Result<Value, 
         "GetPipeline" => told(pipelines::get(wire, read(input)?)),
         "UpdatePipeline" => told(pipelines::update(wire, read(input)?)),
         "DeletePipeline" => nothing(pipelines::delete(wire, read(input)?)),
-        "ListPipelines" => told(pipelines::list(wire, read(input)?)),
+        "ListPipelines" => told(pipelines::list(wire, read(input)?, Vec::new())),
         "StartPipelineExecution" => told(start::start(wire, read(input)?)),
         "GetPipelineExecution" => told(executions::get(wire, read(input)?)),
         "ListPipelineExecutions" => told(executions::list(wire, read(input)?)),
@@ -49,6 +49,18 @@ pub fn answer(wire: &Arc<Wire>, operation: &str, input: Value) -> Result<Value, 
         "ListTagsForResource" => told(tags::list(wire, read(input)?)),
         unknown => Err(AwsError::unknown_operation(unknown)),
     }
+}
+
+/// Answers `ListPipelines` with these among the wire's own.
+///
+/// # Errors
+/// As `ListPipelines` is refused.
+pub(in crate::wire) fn list_with(
+    wire: &Arc<Wire>,
+    asked: asked::ListPipelines,
+    more: Vec<told::PipelineSummary>,
+) -> Result<told::ListPipelines, AwsError> {
+    pipelines::list(wire, asked, more)
 }
 
 fn told(answer: Result<impl Serialize, AwsError>) -> Result<Value, AwsError> {

@@ -51,6 +51,11 @@ impl Wire {
         look(&self.pipelines.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether there is such a pipeline.
+    pub(in crate::wire) fn has(&self, pipeline: &str) -> bool {
+        self.look(|book| book.pipelines.contains_key(pipeline))
+    }
+
     /// Lets the core have a turn, and begins what comes of it. The lock is held throughout, so that events leave in the
     /// order in which they happened; nothing here waits.
     pub(super) fn turn<T>(

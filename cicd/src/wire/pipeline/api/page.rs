@@ -7,7 +7,7 @@ use crate::wire::error::AwsError;
 use crate::wire::shape::check::Check;
 
 /// Which page is asked for.
-pub(super) struct Page {
+pub(in crate::wire) struct Page {
     start: usize,
     size: usize,
     mark: String,
@@ -18,7 +18,12 @@ impl Page {
     ///
     /// # Errors
     /// `ValidationException` for a size out of range, `InvalidNextTokenException`.
-    pub(super) fn asked(list: &str, size: Option<i64>, most: i64, token: Option<&str>) -> Result<Self, AwsError> {
+    pub(in crate::wire) fn asked(
+        list: &str,
+        size: Option<i64>,
+        most: i64,
+        token: Option<&str>,
+    ) -> Result<Self, AwsError> {
         let size = size.unwrap_or(most);
         Check::new().number("maxResults", size, 1, most).done()?;
         let mark = hex::encode(&Sha256::digest(list)[..12]);
@@ -35,7 +40,7 @@ impl Page {
 
     /// Cuts the page out, and says where the next begins. Lists grow at their beginning (the newest comes first), so the
     /// place is counted from the end.
-    pub(super) fn cut<T>(self, mut all: Vec<T>) -> (Vec<T>, Option<String>) {
+    pub(in crate::wire) fn cut<T>(self, mut all: Vec<T>) -> (Vec<T>, Option<String>) {
         let seen = if self.start == 0 { 0 } else { all.len().saturating_sub(self.start) };
         let mut rest = all.split_off(seen.min(all.len()));
         if rest.len() <= self.size {

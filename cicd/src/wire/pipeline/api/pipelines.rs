@@ -85,8 +85,12 @@ pub(super) fn delete(wire: &Arc<Wire>, asked: asked::OfPipeline) -> Result<(), A
     wire.turn(|book, _| Ok(book.pipelines.remove(&asked.name))).map(drop)
 }
 
-/// All pipelines by name.
-pub(super) fn list(wire: &Arc<Wire>, asked: asked::ListPipelines) -> Result<told::ListPipelines, AwsError> {
+/// All pipelines by name, with `more` among them.
+pub(super) fn list(
+    wire: &Arc<Wire>,
+    asked: asked::ListPipelines,
+    more: Vec<told::PipelineSummary>,
+) -> Result<told::ListPipelines, AwsError> {
     let page = Page::asked("pipelines", asked.max_results, 1000, asked.next_token.as_deref())?;
     let summary = |(name, pipeline): (&String, &Pipeline)| told::PipelineSummary {
         name: name.clone(),
@@ -96,7 +100,9 @@ pub(super) fn list(wire: &Arc<Wire>, asked: asked::ListPipelines) -> Result<told
         created: pipeline.created.into(),
         updated: pipeline.updated.into(),
     };
-    let all = wire.look(|book| book.pipelines.iter().map(summary).collect());
+    let mut all: Vec<_> = wire.look(|book| book.pipelines.iter().map(summary).collect());
+    all.extend(more);
+    all.sort_by(|a, b| a.name.cmp(&b.name));
     let (pipelines, next_token) = page.cut(all);
     Ok(told::ListPipelines { pipelines, next_token })
 }
