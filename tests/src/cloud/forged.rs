@@ -3,16 +3,21 @@
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use router::id::ForgeKind;
+use cicd::clock::{Clock, SystemClock};
+use router::id::{CommitId, ForgeKind};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::bed::{Telling, story};
 use crate::crash::binary::Service;
+use crate::world::Pushed;
 use crate::world::ministack::{ACCOUNT, REGION};
 use crate::world::sns::Signer;
 
+/// A topic that nobody configured.
+const OTHERS: &str = "arn:aws:sns:eu-central-1:123456789012:others";
+/// A certificate that does not lie with SNS.
 const ELSEWHERE: &str = "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-0a1b2c3d.pem";
 
 /// The service: its own file of state, the pipelines of the bed.
@@ -43,7 +48,7 @@ async fn told(url: &str, body: &Value) -> StatusCode {
 fn notification(topic: &str, event: &Value) -> Value {
     json!({
         "Type": "Notification", "MessageId": "be0e4081-80e5-55f6-92c8-23a065565365", "TopicArn": topic,
-        "Message": event.to_string(), "Timestamp": jiff::Timestamp::now().to_string(),
+        "Message": event.to_string(), "Timestamp": SystemClock.now().to_string(),
     })
 }
 
@@ -69,6 +74,56 @@ async fn unconfirmed(bed: &Telling) -> String {
     told.attributes.unwrap_or_default().remove("SubscriptionsPending").unwrap_or_default()
 }
 
+/// What somebody else may make of a message that is genuine, and of the event in it.
+fn forgeries(signer: &mut Signer, topic: &str, event: &Value) -> Vec<Value> {
+    let genuine = signer.sign(&notification(topic, event));
+    let changed = |field: &str, value: &str| {
+        let mut message = genuine.clone();
+        message[field] = json!(value);
+        message
+    };
+    vec![
+        changed("Signature", "AAAA"),
+        changed("SignatureVersion", "1"),
+        changed("Message", &event.to_string().replace("FAILED", "STOPPED")),
+        changed("SigningCertURL", ELSEWHERE),
+        changed("SigningCertURL", "http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0a1b2c3d.pem"),
+        signer.sign(&notification(OTHERS, event)),
+    ]
+}
+
+/// What somebody else may make of a confirmation that the topic asks for.
+fn forged_confirmations(signer: &mut Signer, asked: &Value) -> Vec<Value> {
+    let mut elsewhere = signer.sign(asked);
+    elsewhere["SigningCertURL"] = json!(ELSEWHERE);
+    let mut theirs = asked.clone();
+    theirs["TopicArn"] = json!(OTHERS);
+    // ministack's own signature is none, so what it asks is a forgery already.
+    vec![asked.clone(), elsewhere, signer.sign(&theirs)]
+}
+
+/// Where a commit's run stands.
+async fn state(url: &str, commit: &CommitId) -> Value {
+    let told = reqwest::get(format!("{url}/runs.json")).await.expect("the service answers").text().await;
+    let told: Value = serde_json::from_str(&told.expect("in full")).expect("JSON");
+    let runs = told["runs"].as_array().or(told.as_array()).expect("a list of runs");
+    runs.iter().find(|run| run["commit"] == commit.as_str()).map_or(Value::Null, |run| run["state"].clone())
+}
+
+/// Pushes what is at work until the file `go` is there, and waits until its tests are.
+async fn at_work(bed: &Telling, url: &str) -> Pushed {
+    let repo = bed.repo(ForgeKind::Github, "heard");
+    bed.hold_events_of("acme/heard");
+    let waits = "n=0; while [ ! -e \"$DEPLOY_TO/go\" ] && [ $n -lt 600 ]; do sleep 0.2; n=$((n+1)); done\n";
+    let pushed = repo.push("feature/a", |work| work.write("ci/test.sh", waits));
+    assert_eq!(bed.world.send(&pushed.delivery, url).await.0, StatusCode::ACCEPTED);
+    bed.comes("the tests are at work", async || {
+        bed.held_of("acme/heard").iter().any(|event| event["detail"]["stage"] == "test")
+    })
+    .await;
+    pushed
+}
+
 #[test]
 fn what_is_forged_moves_nothing_and_what_sns_signed_does() {
     story(async |bed| {
@@ -77,60 +132,21 @@ fn what_is_forged_moves_nothing_and_what_sns_signed_does() {
         let Some(running) = service.start() else { panic!("it does not start: {}", service.said()) };
         let url = running.url.clone();
         let topic = bed.router.named("Callbacks").to_owned();
-
-        let repo = bed.repo(ForgeKind::Github, "heard");
-        bed.hold_events_of("acme/heard");
-        let go = bed.places("heard").join("go");
-        let waits = "n=0; while [ ! -e \"$DEPLOY_TO/go\" ] && [ $n -lt 600 ]; do sleep 0.2; n=$((n+1)); done\n";
-        let pushed = repo.push("feature/a", |work| work.write("ci/test.sh", waits));
-        assert_eq!(bed.world.send(&pushed.delivery, &url).await.0, StatusCode::ACCEPTED);
-        bed.comes("the tests are at work", async || {
-            bed.held_of("acme/heard").iter().any(|event| event["detail"]["stage"] == "test")
-        })
-        .await;
+        let pushed = at_work(&bed, &url).await;
         let mut failed = bed.held_of("acme/heard")[0].clone();
         failed["detail"]["state"] = json!("FAILED");
-        let state = async || -> Value {
-            let told = reqwest::get(format!("{url}/runs.json")).await.unwrap().text().await.unwrap();
-            let told: Value = serde_json::from_str(&told).unwrap();
-            let runs = told["runs"].as_array().or(told.as_array()).cloned().unwrap_or_default();
-            runs.into_iter()
-                .find(|run| run["commit"] == pushed.commit.as_str())
-                .map_or(Value::Null, |run| run["state"].clone())
-        };
 
-        let genuine = signer.sign(&notification(&topic, &failed));
-        let changed = |field: &str, value: &str| {
-            let mut message = genuine.clone();
-            message[field] = json!(value);
-            message
-        };
-        let mut of_another = signer.sign(&notification("arn:aws:sns:eu-central-1:123456789012:others", &failed));
-        for forged in [
-            changed("Signature", "AAAA"),
-            changed("SignatureVersion", "1"),
-            changed("Message", &failed.to_string().replace("FAILED", "STOPPED")),
-            changed("SigningCertURL", ELSEWHERE),
-            changed("SigningCertURL", "http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0a1b2c3d.pem"),
-            of_another.take(),
-        ] {
+        for forged in forgeries(&mut signer, &topic, &failed) {
             assert_eq!(told(&url, &forged).await, StatusCode::UNAUTHORIZED, "{forged}");
         }
         assert_eq!(told(&url, &json!({"Type": "Notification"})).await, StatusCode::BAD_REQUEST);
         assert_eq!(told(&url, &json!("x".repeat(3_000_000))).await, StatusCode::PAYLOAD_TOO_LARGE);
-
-        // ministack's own signature is none, so what it asks to confirm is a forgery here; signed, it is not.
         let asked = subscription(&bed).await;
-        assert_eq!(told(&url, &asked).await, StatusCode::UNAUTHORIZED);
-        let mut elsewhere = signer.sign(&asked);
-        elsewhere["SigningCertURL"] = json!(ELSEWHERE);
-        assert_eq!(told(&url, &elsewhere).await, StatusCode::UNAUTHORIZED);
+        for forged in forged_confirmations(&mut signer, &asked) {
+            assert_eq!(told(&url, &forged).await, StatusCode::UNAUTHORIZED, "{forged}");
+        }
         assert_eq!(unconfirmed(&bed).await, "1", "nobody has confirmed it");
-        let mut theirs = asked.clone();
-        theirs["TopicArn"] = json!("arn:aws:sns:eu-central-1:123456789012:others");
-        let theirs = signer.sign(&theirs);
-        assert_eq!(told(&url, &theirs).await, StatusCode::UNAUTHORIZED, "nobody listens to that topic");
-        assert_eq!(state().await, "running", "nothing has moved; {}", service.said());
+        assert_eq!(state(&url, &pushed.commit).await, "running", "nothing has moved; {}", service.said());
         for why in
             ["its signature does not hold", "its certificate does not lie with SNS", "nobody listens to its topic"]
         {
@@ -139,7 +155,7 @@ fn what_is_forged_moves_nothing_and_what_sns_signed_does() {
 
         assert_eq!(told(&url, &signer.sign(&asked)).await, StatusCode::OK, "{}", service.said());
         assert_eq!(unconfirmed(&bed).await, "0");
-        std::fs::write(go, "").unwrap();
+        std::fs::write(bed.places("heard").join("go"), "").unwrap();
         bed.comes("the execution has ended", async || {
             let last = bed.held_of("acme/heard").pop().unwrap_or_default();
             last["detail-type"] == "CodePipeline Pipeline Execution State Change"
@@ -150,7 +166,7 @@ fn what_is_forged_moves_nothing_and_what_sns_signed_does() {
             let message = signer.sign(&notification(&topic, &event));
             assert_eq!(told(&url, &message).await, StatusCode::OK, "{}", service.said());
         }
-        assert_eq!(state().await, "succeeded", "{}", service.said());
+        assert_eq!(state(&url, &pushed.commit).await, "succeeded", "{}", service.said());
         let expected =
             ["pointsman success", "pointsman/application/lint success", "pointsman/application/test success"];
         bed.shows(ForgeKind::Github, "heard", &pushed, &expected).await;

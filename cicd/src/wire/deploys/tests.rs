@@ -198,14 +198,13 @@ async fn a_task_definition_is_made_of_a_template_and_the_images_that_were_pushed
     let would = world.recorded()[0]["would"].clone();
     assert_eq!(would["taskDefinition"]["containerDefinitions"][0]["image"], "repo@sha256:1");
     assert_eq!(would["appspec"], appspec);
-    let cases: [(&[(&str, &str)], &[(&str, &str)], &str); 5] = [
-        (&configuration[..3], &files, "no AppSpecTemplateArtifact"),
+    for (configuration, files, word) in [
+        (&configuration[..3], &files[..], "no AppSpecTemplateArtifact"),
         (&configuration[..5], &files, "belong together"),
         (&configuration, &files[..2], "holds no imageDetail.json"),
-        (&configuration, &[("taskdef.json", "{}"), files[1], files[2]], "no containerDefinitions"),
+        (&configuration, &[("taskdef.json", "{}"), files[1], files[2]][..], "no containerDefinitions"),
         (&configuration, &[files[0], ("appspec.yaml", "x"), files[2]], "no <TASK_DEFINITION>"),
-    ];
-    for (configuration, files, word) in cases {
+    ] {
         let why = why(world.act("CodeDeployToECS", configuration, files).await);
         assert!(why.starts_with("ConfigurationError") && why.contains(word), "{why}");
     }
