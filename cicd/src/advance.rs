@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use router::id::{EnvironmentName, PipelineName, RunId};
+use router::id::{EnvironmentName, GitRef, PipelineName, Repository, RunId};
 use router::pipeline::Concurrency;
 use router::run::{Run, RunEvent, RunState};
 
@@ -21,14 +21,11 @@ use crate::store::{Change, RunFilter, StoreError};
 /// [`StoreError`]: what is left waits for the next time.
 pub async fn advance(app: &App) -> Result<(), StoreError> {
     let live = app.store.runs(RunFilter::Live).await?;
-    // The engine takes no more of these now; a newer run must not be there first when it does again.
-    let mut full: BTreeSet<&PipelineName> = BTreeSet::new();
+    let mut held = Held::default();
     for run in &live {
         let gone_on = match run.state {
-            RunState::Queued if lane_is_free(run, &live) && !full.contains(&run.plan.pipeline) => {
-                let taken = start(app, run).await;
-                full.extend(matches!(taken, Ok(Taken::NotNow)).then_some(&run.plan.pipeline));
-                taken.map(drop)
+            RunState::Queued if lane_is_free(run, &live) && !held.holds(run) => {
+                start(app, run).await.map(|taken| held.add(run, taken))
             }
             RunState::Waiting => at_gate(app, run).await,
             _ => Ok(()),
@@ -65,6 +62,27 @@ fn lane_is_free(run: &Run, live: &[Run]) -> bool {
         })
 }
 
+/// What waits behind a run that could not be started: a newer one must not be there first when it can.
+#[derive(Default)]
+struct Held<'r> {
+    pipelines: BTreeSet<&'r PipelineName>,
+    refs: BTreeSet<(&'r Repository, &'r GitRef)>,
+}
+
+impl<'r> Held<'r> {
+    fn holds(&self, run: &'r Run) -> bool {
+        self.pipelines.contains(&run.plan.pipeline) || self.refs.contains(&(&run.key.repository, &run.key.git_ref))
+    }
+
+    fn add(&mut self, run: &'r Run, taken: Taken) {
+        match taken {
+            Taken::Yes => {}
+            Taken::NotNow => drop(self.pipelines.insert(&run.plan.pipeline)),
+            Taken::NotYet => drop(self.refs.insert((&run.key.repository, &run.key.git_ref))),
+        }
+    }
+}
+
 /// Whether the engine took a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -72,6 +90,8 @@ pub(crate) enum Taken {
     Yes,
     /// It cannot now.
     NotNow,
+    /// It could, and what the run needs is not there.
+    NotYet,
 }
 
 /// Hands a run to the engine, and takes in what it knows of it.
@@ -90,6 +110,10 @@ pub(crate) async fn start(app: &App, run: &Run) -> Result<Taken, StoreError> {
         Err(EngineError::Unavailable(why)) => {
             tracing::warn!(run.id = %run.id, "the engine does not take it now: {why}");
             Ok(Taken::NotNow)
+        }
+        Err(EngineError::NotYet(why)) => {
+            tracing::warn!(run.id = %run.id, "it is tried again later: {why}");
+            Ok(Taken::NotYet)
         }
     }
 }

@@ -27,7 +27,7 @@ impl From<StoreError> for NotTaken {
 impl From<EngineError> for NotTaken {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Unavailable(why) => Self::Later(why),
+            EngineError::Unavailable(why) | EngineError::NotYet(why) => Self::Later(why),
             EngineError::Refused(why) => Self::Unreadable(why),
         }
     }

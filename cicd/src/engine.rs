@@ -9,6 +9,7 @@ use router::run::{Run, RunEvent};
 use tokio::sync::mpsc;
 
 pub mod codepipeline;
+#[cfg(feature = "machine")]
 pub mod local;
 
 /// Something happened to a run.
@@ -54,6 +55,9 @@ pub enum EngineError {
     /// It may work in a moment.
     #[error("the engine cannot answer now: {0}")]
     Unavailable(String),
+    /// What this run needs is not there yet. Runs of other refs need not wait for it.
+    #[error("not yet: {0}")]
+    NotYet(String),
     /// It will not work; the run fails with these words.
     #[error("{0}")]
     Refused(String),

@@ -37,7 +37,7 @@ pub mod weather;
 mod work;
 
 pub use delivery::{Delivery, GitlabProof, Keys};
-pub use forge::{Failure, FakeForge, Shown};
+pub use forge::{Archives, Failure, FakeForge, Shown};
 pub use moved::Pushed;
 pub use repo::Repo;
 pub use work::Work;

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use router::id::RunId;
 use router::run::{Run, RunEvent};
 
@@ -50,9 +51,11 @@ pub struct CodePipelineConfig {
     pub prefix: String,
     /// The bucket that the commits' files are put into.
     pub bucket: String,
-    /// A forge that cannot give a commit's files is asked again after each of these.
-    pub again_after: Vec<Duration>,
-    /// A start that AWS does not take now is tried again after this, then after twice as long, up to sixteen times as long.
+    /// A forge that does not know the commit of a run is believed when the run is so old: right after a push it may not know it yet.
+    pub gone_after: SignedDuration,
+    /// An archive that is not whole is given up when the run is so old.
+    pub broken_after: SignedDuration,
+    /// A start that AWS or the forge does not allow now is tried again after this, then after twice as long, up to sixteen times as long.
     pub start_again_after: Duration,
     /// How long builds may take to end when a run is stopped.
     pub stop_within: Duration,
@@ -66,7 +69,8 @@ impl CodePipelineConfig {
         Self {
             prefix: prefix.into(),
             bucket: bucket.into(),
-            again_after: vec![Duration::from_secs(2), Duration::from_secs(10)],
+            gone_after: SignedDuration::from_mins(5),
+            broken_after: SignedDuration::from_hours(1),
             start_again_after: Duration::from_secs(2),
             stop_within: Duration::from_secs(30),
             look_every: Duration::from_secs(30),
@@ -128,7 +132,8 @@ impl CodePipelineEngine {
         events: Option<Events>,
     ) -> Arc<Self> {
         let Clients { codepipeline, codebuild, s3 } = clients;
-        let bucket = Bucket { s3, name: config.bucket.clone(), again_after: config.again_after.clone() };
+        let CodePipelineConfig { gone_after, broken_after, .. } = config;
+        let bucket = Bucket { s3, name: config.bucket.clone(), gone_after, broken_after };
         Arc::new(Self(Arc::new(Parts {
             config,
             pipelines: codepipeline,

@@ -82,7 +82,7 @@ fn read(answer: reqwest::Response, what: &str) -> Result<Archive, NoArchive> {
             Ok(Box::pin(answer.bytes_stream().map(|part| part.map_err(|error| io::Error::other(error.without_url())))))
         }
         StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
-            Err(NoArchive::Gone(format!("{what} is gone, or the forge's token may not read it")))
+            Err(NoArchive::Gone(format!("{what} is gone, or the forge's token may not read it; push again, or mend the token")))
         }
         StatusCode::UNAUTHORIZED => Err(NoArchive::Never("the forge does not know its token any more".to_owned())),
         StatusCode::FORBIDDEN if !is_rate_limited(&answer) => {

@@ -5,6 +5,7 @@ use router::run::RunState;
 use serde_json::json;
 
 use super::bed::story;
+use crate::world::Archives;
 
 #[test]
 fn a_stage_that_fails_ends_the_run_and_says_why() {
@@ -59,6 +60,29 @@ fn a_newer_push_takes_the_place_of_an_older_one() {
         bed.ends(&older, "Stopped").await;
         let expected = ["pointsman error", "pointsman/application/lint success", "pointsman/application/test error"];
         bed.shows(ForgeKind::Github, "newer", &older, &expected).await;
+    });
+}
+
+#[test]
+fn a_commit_that_the_forge_does_not_know_yet_holds_up_nobody_else() {
+    story(async |bed| {
+        let (late, prompt) = (bed.repo(ForgeKind::Github, "late"), bed.repo(ForgeKind::Github, "prompt"));
+        bed.world.hub.archives("acme/late", Archives::NotYet);
+        let first = late.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+        bed.deliver(&first.delivery).await;
+        let asked = || bed.world.hub.calls().iter().any(|call| call.contains("/acme/late/tarball/"));
+        bed.until("its archive was asked for", &first, async || asked()).await;
+        let second = prompt.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+        bed.deliver(&second.delivery).await;
+        bed.run(&second, RunState::Succeeded).await;
+        assert_eq!(bed.runs(&first.commit).await[0].state, RunState::Queued);
+        bed.world.hub.archives("acme/late", Archives::OfGit);
+        bed.until("the sweep has started it", &first, async || {
+            bed.sweep().await;
+            bed.runs(&first.commit).await[0].state != RunState::Queued
+        })
+        .await;
+        bed.run(&first, RunState::Succeeded).await;
     });
 }
 

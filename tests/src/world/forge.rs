@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use axum::body::Body;
 use reqwest::Url;
 use router::id::{CommitId, ForgeKind};
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ mod hosted;
 
 pub use door::Failure;
 use hosted::Hosted;
-pub use hosted::Shown;
+pub use hosted::{Archives, Shown};
 
 /// A fake GitHub or GitLab. Clones are the same forge; it is gone with the last of them.
 #[derive(Clone)]
@@ -65,6 +66,22 @@ impl State {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// A commit's files below one folder; none when it gives none.
+    async fn archive(&self, path: &str, sha: &str, around: &str) -> Option<Body> {
+        let (bare, archives) = {
+            let state = self.state();
+            let hosted = state.hosted.get(path).filter(|hosted| hosted.has_commit(sha))?;
+            (hosted.bare.clone(), hosted.archives.clone())
+        };
+        match archives {
+            Archives::OfGit => Some(git::packed(&bare, sha, around).await.into()),
+            Archives::NotYet => None,
+            Archives::Made(make) => Some(make()),
+        }
     }
 }
 
@@ -139,6 +156,13 @@ impl FakeForge {
     /// Loses a repository with everything in it.
     pub fn lose(&self, path: &str) {
         self.shared.state().hosted.remove(path);
+    }
+
+    /// From now on it gives these archives of a repository's commits.
+    pub fn archives(&self, path: &str, archives: Archives) {
+        if let Some(hosted) = self.shared.state().hosted.get_mut(path) {
+            hosted.archives = archives;
+        }
     }
 
     /// All that it was told of a commit and took, in the order of arrival.

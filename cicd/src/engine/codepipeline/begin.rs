@@ -44,7 +44,7 @@ impl Parts {
             match self.bring(run).await {
                 Ok(object) => break object,
                 Err(EngineError::Refused(why)) => return Some(RunEvent::Failed { why }),
-                Err(EngineError::Unavailable(why)) => patience.wait(&why).await?,
+                Err(EngineError::Unavailable(why) | EngineError::NotYet(why)) => patience.wait(&why).await?,
             }
         };
         let turn = job.ready(run);
@@ -53,7 +53,7 @@ impl Parts {
             match self.start_execution(run, &object, variables).await {
                 Ok(execution) => return Some(RunEvent::Executing { execution }),
                 Err(EngineError::Refused(why)) => return Some(RunEvent::Failed { why }),
-                Err(EngineError::Unavailable(why)) => patience.wait(&why).await?,
+                Err(EngineError::Unavailable(why) | EngineError::NotYet(why)) => patience.wait(&why).await?,
             }
         }
     }
@@ -66,7 +66,7 @@ impl Parts {
                 repository.forge
             )));
         };
-        self.bucket.bring(run, forge.as_ref()).await
+        self.bucket.bring(run, forge.as_ref(), self.clock.now()).await
     }
 
     async fn start_execution(

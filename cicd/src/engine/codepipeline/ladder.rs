@@ -56,7 +56,7 @@ impl Parts {
                 tracing::info!(run.id = %run.id, stage = action.stage, size, "out of memory; tried again on a larger machine");
                 Ok(Climbed::Yes)
             }
-            Err(EngineError::Unavailable(why)) => Err(EngineError::Unavailable(why)),
+            Err(later @ (EngineError::Unavailable(_) | EngineError::NotYet(_))) => Err(later),
             Err(EngineError::Refused(why)) => {
                 if let Some(build) = &mut seen.actions[at].build {
                     build.detail = format!("{}; it could not step up to {size}: {why}", build.detail);

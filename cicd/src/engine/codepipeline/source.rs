@@ -2,13 +2,16 @@
 //!
 //! A commit has one key, and what is there is never written over: a second run of the commit, and a second attempt at the same
 //! run, find it. It is whole or it is not there.
+//!
+//! Right after a push a forge may not know its own commit yet. Nothing here waits for it: each try is one try, and how old the run
+//! is tells whether there will be another.
 
 use std::io::{self, Read, Write};
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use router::run::Run;
 use tokio::sync::mpsc;
 
@@ -35,34 +38,30 @@ pub(super) struct Object {
 pub(super) struct Bucket {
     pub(super) s3: Client,
     pub(super) name: String,
-    /// A forge that cannot give a commit is asked again after each of these.
-    pub(super) again_after: Vec<Duration>,
+    /// A forge that does not know the commit of a run is believed when the run is so old.
+    pub(super) gone_after: SignedDuration,
+    /// An archive that is not whole is given up when the run is so old.
+    pub(super) broken_after: SignedDuration,
 }
 
 /// Parts of an archive that wait to be packed. Each is what the network gave at once.
 const PARTS_WAITING: usize = 16;
 
 impl Bucket {
-    /// Makes sure that the commit's files are there.
-    pub(super) async fn bring(&self, run: &Run, forge: &dyn Forge) -> Result<Object, EngineError> {
+    /// Makes sure that the commit's files are there. [`EngineError::NotYet`] when they may be in a moment.
+    pub(super) async fn bring(&self, run: &Run, forge: &dyn Forge, now: Timestamp) -> Result<Object, EngineError> {
         let key = names::source_key(&run.key.repository, &run.key.commit);
         if let Some(there) = self.find(&key).await? {
             return Ok(there);
         }
-        let mut waits = self.again_after.iter();
-        loop {
-            let (trouble, is_final) = match self.put(run, forge, &key).await {
-                Ok(object) => return Ok(object),
-                Err(Missing::Refused(why)) => return Err(EngineError::Refused(why)),
-                Err(Missing::Gone(why)) => (EngineError::Refused(why), false),
-                Err(Missing::Later(why)) => (EngineError::Unavailable(why), false),
-                Err(Missing::Bucket(error)) => (error, true),
-            };
-            match waits.next() {
-                Some(wait) if !is_final => tokio::time::sleep(*wait).await,
-                _ => return Err(trouble),
-            }
-        }
+        let (why, believed_after) = match self.put(run, forge, &key).await {
+            Ok(object) => return Ok(object),
+            Err(Missing::Settled(trouble)) => return Err(trouble),
+            Err(Missing::Gone(why)) => (why, self.gone_after),
+            Err(Missing::Broken(why)) => (why, self.broken_after),
+        };
+        let age = now.duration_since(run.created_at);
+        Err(if age < believed_after { EngineError::NotYet(why) } else { EngineError::Refused(why) })
     }
 
     async fn find(&self, key: &str) -> Result<Option<Object>, EngineError> {
@@ -102,28 +101,26 @@ impl Bucket {
         let put = upload.run(zip_out, async { packing.await.map_err(io::Error::other)? }).await;
         read.abort();
         let version = put?;
-        self.versioned(key, version.as_deref()).map_err(Missing::Bucket)
+        self.versioned(key, version.as_deref()).map_err(Missing::Settled)
     }
 }
 
 /// Why a commit's files are not in the bucket.
 enum Missing {
-    /// They never will be.
-    Refused(String),
     /// The forge does not have the commit, or not yet.
     Gone(String),
-    /// They may be, when it is tried again.
-    Later(String),
-    /// It is the bucket.
-    Bucket(EngineError),
+    /// What the forge gave is not whole.
+    Broken(String),
+    /// It is known what that means.
+    Settled(EngineError),
 }
 
 impl From<NoArchive> for Missing {
     fn from(none: NoArchive) -> Self {
         match none {
-            NoArchive::Later(why) => Self::Later(why),
+            NoArchive::Later(why) => Self::Settled(EngineError::NotYet(why)),
             NoArchive::Gone(why) => Self::Gone(why),
-            NoArchive::Never(why) => Self::Refused(why),
+            NoArchive::Never(why) => Self::Settled(EngineError::Refused(why)),
         }
     }
 }
@@ -131,8 +128,8 @@ impl From<NoArchive> for Missing {
 impl From<Unpackable> for Missing {
     fn from(error: Unpackable) -> Self {
         match error {
-            Unpackable::Refused(why) => Self::Refused(why),
-            Unpackable::Broken(_) => Self::Later(said(&error)),
+            Unpackable::Refused(why) => Self::Settled(EngineError::Refused(why)),
+            Unpackable::Broken(_) => Self::Broken(said(&error)),
         }
     }
 }

@@ -167,7 +167,6 @@ impl World {
 
 fn config() -> CodePipelineConfig {
     CodePipelineConfig {
-        again_after: vec![Duration::ZERO],
         start_again_after: Duration::from_millis(1),
         look_every: Duration::ZERO,
         ..CodePipelineConfig::new("pointsman", "sources")

@@ -23,7 +23,9 @@ use crate::world::{FakeForge, Keys, Work, World};
 /// The functions.
 const DOORS: [&str; 4] = ["webhook", "dispatch", "callback", "sweep"];
 /// The stories' repositories, each for one story on both forges.
-pub(super) const REPOSITORIES: [&str; 20] = [
+pub(super) const REPOSITORIES: [&str; 22] = [
+    "late",
+    "prompt",
     "push",
     "feature",
     "gated",

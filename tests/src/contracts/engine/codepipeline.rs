@@ -107,7 +107,6 @@ impl Harness for OnAws {
         let folder = repository.path().display().to_string();
         let forge: Arc<dyn Forge> = Arc::new(LocalForge::new(move |_| Some(folder.clone())));
         let config = CodePipelineConfig {
-            again_after: Vec::new(),
             start_again_after: Duration::from_millis(50),
             look_every: Duration::ZERO,
             ..CodePipelineConfig::new(PREFIX, &bucket)

@@ -115,12 +115,8 @@ async fn tarball(
     State(forge): State<Arc<Shared>>,
     Path((owner, name, sha)): Path<(String, String, String)>,
 ) -> Result<Response, Refused> {
-    let bare = {
-        let state = forge.state();
-        let hosted = state.hosted.get(&format!("{owner}/{name}")).filter(|hosted| hosted.has_commit(&sha));
-        hosted.ok_or_else(not_found)?.bare.clone()
-    };
-    let packed = git::packed(&bare, &sha, &format!("{owner}-{name}-{}", &sha[..7])).await;
+    let around = format!("{owner}-{name}-{}", &sha[..7]);
+    let packed = forge.archive(&format!("{owner}/{name}"), &sha, &around).await.ok_or_else(not_found)?;
     Ok(([(CONTENT_TYPE, "application/x-gzip")], packed).into_response())
 }
 

@@ -39,13 +39,8 @@ async fn archive(
     Query(asked): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Refused> {
     let sha = asked.get("sha").ok_or_else(|| bad_request("sha is missing"))?;
-    let bare = {
-        let state = forge.state();
-        let hosted = state.hosted.get(&id).filter(|hosted| hosted.has_commit(sha));
-        hosted.ok_or_else(|| not_found("File"))?.bare.clone()
-    };
     let name = id.rsplit('/').next().unwrap_or(&id);
-    let packed = git::packed(&bare, sha, &format!("{name}-{sha}-{sha}")).await;
+    let packed = forge.archive(&id, sha, &format!("{name}-{sha}-{sha}")).await.ok_or_else(|| not_found("File"))?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], packed).into_response())
 }
 

@@ -4,12 +4,16 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Body;
 
 use super::git;
 
 pub(super) struct Hosted {
     pub(super) id: u64,
     pub(super) bare: PathBuf,
+    pub(super) archives: Archives,
     /// Every ref that ever was.
     pub(super) refs: BTreeSet<String>,
     /// Every status that was taken, in the order of arrival.
@@ -18,6 +22,17 @@ pub(super) struct Hosted {
     pub(super) jobs: Vec<Job>,
     /// GitLab's pipelines by commit and ref.
     pub(super) pipelines: BTreeMap<(String, String), u64>,
+}
+
+/// What archives a forge gives of a repository's commits.
+#[derive(Clone)]
+pub enum Archives {
+    /// What git packs.
+    OfGit,
+    /// None: right after a push a forge may not have them yet.
+    NotYet,
+    /// What this makes.
+    Made(Arc<dyn Fn() -> Body + Send + Sync>),
 }
 
 /// A status that a forge took.
@@ -53,7 +68,8 @@ impl Hosted {
     }
 
     pub(super) fn new(id: u64, bare: PathBuf) -> Self {
-        Self { id, bare, refs: BTreeSet::new(), told: Vec::new(), jobs: Vec::new(), pipelines: BTreeMap::new() }
+        let (refs, told, jobs, pipelines) = (BTreeSet::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        Self { id, bare, archives: Archives::OfGit, refs, told, jobs, pipelines }
     }
 
     pub(super) fn fill_up(&mut self, commit: &str, context: &str, count: usize) {

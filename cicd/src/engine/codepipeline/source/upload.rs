@@ -10,11 +10,10 @@ use tokio::sync::mpsc;
 
 use super::Missing;
 use super::repack::Unpackable;
-use crate::engine::EngineError;
 use crate::engine::codepipeline::trouble::unavailable_or_refused;
 
-/// One part. S3 takes none smaller than 5 MiB but the last, and ten thousand: 78 GB of these.
-const PART: usize = 8 * 1024 * 1024;
+/// One part. S3 takes none smaller but the last, and ten thousand: 52 GB of these. Four are in memory at the same time.
+const PART: usize = 5 * 1024 * 1024;
 /// What `CodePipeline` shows of the object: the API's `ArtifactRevision`.
 const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
@@ -93,10 +92,7 @@ impl Upload<'_> {
     where
         E: aws_sdk_s3::error::ProvideErrorMetadata,
     {
-        match unavailable_or_refused(&format!("the source bucket {}", self.bucket), error) {
-            EngineError::Unavailable(why) => Missing::Later(why),
-            EngineError::Refused(why) => Missing::Refused(why),
-        }
+        Missing::Settled(unavailable_or_refused(&format!("the source bucket {}", self.bucket), error))
     }
 }
 

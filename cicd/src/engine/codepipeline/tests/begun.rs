@@ -185,12 +185,32 @@ async fn a_bucket_without_versions_is_refused_in_words_that_help() {
     assert!(refused.contains("put-bucket-versioning --bucket sources"), "{refused}");
 }
 
+/// In the binary behind a queue: whoever waited here would hold up everything behind it.
 #[tokio::test]
-async fn an_archive_that_breaks_off_leaves_nothing_and_is_tried_again() {
+async fn a_forge_that_does_not_know_the_commit_yet_is_not_waited_for_and_later_believed() {
     let world = World::inline().await;
-    let refused = world.engine.start(&of_commit("d")).await.unwrap_err();
-    assert!(matches!(&refused, EngineError::Unavailable(why) if why.contains("not whole")), "{refused}");
+    let pushed_now = |digit| Run { created_at: world.clock.now(), ..of_commit(digit) };
+    for (digit, doubted, word) in [("e", config().gone_after, "gone"), ("d", config().broken_after, "not whole")] {
+        let run = pushed_now(digit);
+        let young = world.engine.start(&run).await.unwrap_err();
+        assert!(matches!(&young, EngineError::NotYet(why) if why.contains(word)), "{young}");
+        world.clock.advance_seconds(doubted.as_secs());
+        let old = world.engine.start(&run).await.unwrap_err();
+        assert!(matches!(&old, EngineError::Refused(why) if why.contains(word)), "{old}");
+    }
+    assert!(world.aws.asked("StartPipelineExecution").is_empty());
     assert!(world.aws.objects.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_that_comes_a_moment_later_is_started() {
+    let mut world = World::new().await;
+    let run = Run { created_at: world.clock.now(), ..of_commit("e") };
+    world.engine.start(&run).await.unwrap();
+    assert_eq!(world.engine.look(&run).await.unwrap().sight, Sight::AtWork);
+    let key = names::source_key(&run.key.repository, &run.key.commit);
+    world.aws.objects.lock().unwrap().insert(format!("/sources/{key}"), Vec::new());
+    assert_eq!(world.events.recv().await.unwrap().event, RunEvent::Executing { execution: EXECUTION.to_owned() });
 }
 
 #[tokio::test]
