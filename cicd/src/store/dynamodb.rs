@@ -76,8 +76,9 @@
 //! can meet a conflict or a holder, and they come first, so then nothing has been written.
 //!
 //! # What goes away
-//! `expires` is the table's time to live: deliveries and decisions, and runs, debts and tracks once nothing moves them, go after
-//! [`RETENTION`] or what [`DynamoStore::keeping`] says. Live runs, and who holds what, stay.
+//! `expires` is the table's time to live: deliveries and decisions, and runs once they are over, go after [`RETENTION`] or what
+//! [`DynamoStore::keeping`] says; debts, tracks and the names of executions, once nothing moves them, never before [`RETENTION`],
+//! for a run that waits long needs them. Live runs, and who holds what, stay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -126,11 +127,27 @@ pub const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub struct DynamoStore {
     table: Table,
     clock: Arc<dyn Clock>,
-    retention: Duration,
+    kept: Kept,
     /// Stands in every place that this one gives: two writers never give the same.
     writer: u32,
     /// The last time that stands in a place, in nanoseconds.
     last: AtomicI64,
+}
+
+/// How long what is over is kept.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    deliveries: Duration,
+    runs: Duration,
+}
+
+/// When what is written now may be taken away once it is over, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+struct Expiry {
+    delivery: i64,
+    run: i64,
+    /// What a run needs for as long as it lives.
+    link: i64,
 }
 
 impl DynamoStore {
@@ -153,13 +170,19 @@ impl DynamoStore {
         let table = Table { client, name: table.into() };
         let no_luck = |error| StoreError::Unavailable(format!("the operating system gives no random numbers: {error}"));
         let writer = getrandom::u32().map_err(no_luck)?;
-        Ok(Self { table, clock, retention: RETENTION, writer, last: AtomicI64::new(0) })
+        Ok(Self {
+            table,
+            clock,
+            kept: Kept { deliveries: RETENTION, runs: RETENTION },
+            writer,
+            last: AtomicI64::new(0),
+        })
     }
 
-    /// Keeps what is over for so long.
+    /// Keeps deliveries for so long, and runs for so long after their end.
     #[must_use]
-    pub fn keeping(self, retention: Duration) -> Self {
-        Self { retention, ..self }
+    pub fn keeping(self, deliveries: Duration, runs: Duration) -> Self {
+        Self { kept: Kept { deliveries, runs }, ..self }
     }
 
     /// What a place begins with: the given time, or the next after the last that was given out, and who gave it.
@@ -170,10 +193,11 @@ impl DynamoStore {
         format!("{}#{:08x}", sortable(last.map_or(at, next)), self.writer)
     }
 
-    /// When what is over now may be taken away, in seconds since 1970.
-    fn expires(&self) -> i64 {
-        let kept = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        self.clock.now().as_second().saturating_add(kept)
+    fn expiry(&self) -> Expiry {
+        let now = self.clock.now().as_second();
+        let after = |kept: Duration| now.saturating_add(i64::try_from(kept.as_secs()).unwrap_or(i64::MAX));
+        let Kept { deliveries, runs } = self.kept;
+        Expiry { delivery: after(deliveries), run: after(runs), link: after(runs.max(RETENTION)) }
     }
 }
 
@@ -181,12 +205,12 @@ impl DynamoStore {
 impl Store for DynamoStore {
     async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError> {
         let stamp = self.stamp(delivery.received_at);
-        deliveries::remember(&self.table, delivery, &stamp, self.expires()).await
+        deliveries::remember(&self.table, delivery, &stamp, self.expiry().delivery).await
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
         let now = self.clock.now();
-        let times = Times { now, expires: self.expires(), stamp: &|| self.stamp(now) };
+        let times = Times { now, expiry: self.expiry(), stamp: &|| self.stamp(now) };
         change::commit(&self.table, change, &times).await
     }
 
@@ -223,7 +247,7 @@ impl Store for DynamoStore {
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
-        runs::several(&self.table, &filter, self.expires()).await
+        runs::several(&self.table, &filter, self.expiry().run).await
     }
 
     async fn owed(&self, now: Timestamp, most: usize) -> Result<Vec<Owed>, StoreError> {
@@ -231,7 +255,7 @@ impl Store for DynamoStore {
     }
 
     async fn settle(&self, owed: &Owed, told: &[Status], settled: Settled) -> Result<(), StoreError> {
-        debts::settle(&self.table, owed, told, &settled, self.expires()).await
+        debts::settle(&self.table, owed, told, &settled, self.expiry().link).await
     }
 
     async fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {

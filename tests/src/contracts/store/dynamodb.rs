@@ -1,5 +1,6 @@
 //! How the DynamoDB store is set up, and what only it must do.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,6 +18,8 @@ use crate::world::aws;
 
 mod between;
 mod costs;
+
+type Item = HashMap<String, AttributeValue>;
 
 /// A table of its own for a test.
 pub(super) struct Table {
@@ -59,6 +62,17 @@ impl Table {
 
     /// How many items a partition has, and how many of them expire, past every leniency of the store.
     async fn items(&self, partition: &str) -> (usize, usize) {
+        let items = self.query(partition).await;
+        (items.len(), items.iter().filter(|item| item.contains_key("expires")).count())
+    }
+
+    /// In how many seconds the items of a partition expire, those that do.
+    async fn expire_in(&self, partition: &str) -> Vec<i64> {
+        let at = |item: &Item| item.get("expires")?.as_n().ok()?.parse::<i64>().ok();
+        self.query(partition).await.iter().filter_map(at).map(|at| at - samples::noon().as_second()).collect()
+    }
+
+    async fn query(&self, partition: &str) -> Vec<Item> {
         let found = aws::dynamodb(&aws::endpoint())
             .query()
             .table_name(&self.name)
@@ -67,8 +81,7 @@ impl Table {
             .send()
             .await
             .unwrap();
-        let items = found.items.unwrap();
-        (items.len(), items.iter().filter(|item| item.contains_key("expires")).count())
+        found.items.unwrap()
     }
 }
 
@@ -233,6 +246,22 @@ async fn what_is_over_expires_and_what_is_live_does_not() {
     end(&store, 1).await;
     assert_eq!((table.items(&run).await, table.items("live").await), ((1, 1), (0, 0)));
     assert_eq!(table.items(&commit).await, (3, 3));
+}
+
+#[tokio::test]
+async fn what_is_over_expires_when_the_settings_say_and_what_a_run_needs_does_not() {
+    const DAY: i64 = 24 * 60 * 60;
+    let days = |days: i64| std::time::Duration::from_secs((days * DAY).unsigned_abs());
+    let table = Table::fresh();
+    let store = table.store(&aws::endpoint()).await.keeping(days(2), days(3));
+    started(&store, 1).await;
+    end(&store, 1).await;
+    assert_eq!(table.expire_in(&format!("delivery#{}", samples::delivery_id(1))).await, [2 * DAY]);
+    assert_eq!(table.expire_in(&format!("run#{}", samples::run(1).id)).await, [3 * DAY]);
+    let commit = format!("commit#github:github:acme/shop#{}", samples::commit_id(1));
+    let mut of_commit = table.expire_in(&commit).await;
+    of_commit.sort_unstable();
+    assert_eq!(of_commit, [2 * DAY, 3 * DAY, 90 * DAY], "the decision, what leads to the run, and the debt");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use router::id::RunId;
 use router::run::Run;
 
+use super::super::Expiry;
 use super::super::item::{Item, json, n, s, text};
 use super::super::key::Key;
 use super::super::parts::Parts;
@@ -49,8 +50,7 @@ pub(super) enum Planned {
 /// The times that a change is written with.
 pub(in super::super) struct Times<'t> {
     pub(in super::super) now: Timestamp,
-    /// When what is over may be taken away, in seconds since 1970.
-    pub(in super::super) expires: i64,
+    pub(in super::super) expiry: Expiry,
     /// Gives each new run its place.
     pub(in super::super) stamp: &'t (dyn Fn() -> String + Sync),
 }
@@ -61,21 +61,21 @@ impl Plan {
         let read = table.get(depends_on(change)).await?;
         let mut plan = Self::default();
         for track in &change.tracks {
-            plan.add(Meaning::Version, tracks::saved(track, times.expires)?.part(&table.name));
+            plan.add(Meaning::Version, tracks::saved(track, times.expiry.link)?.part(&table.name));
         }
         plan.runs(table, change, &read, times)?;
         if let Some(holder) = plan.environments(table, change, &read) {
             return Ok(Planned::Held(holder));
         }
         for (execution, run) in &change.executions {
-            let item = runs::called(execution, run, times.expires);
+            let item = runs::called(execution, run, times.expiry.link);
             plan.add(Meaning::AsRead, put_over(&table.name, item));
         }
         let mut owed: Vec<&Commit> = Vec::new();
         for commit in &change.owed {
             if !owed.contains(&commit) {
                 owed.push(commit);
-                let update = debts::owe(commit, read.get(&Key::debt(commit)), times.now, times.expires)?;
+                let update = debts::owe(commit, read.get(&Key::debt(commit)), times.now, times.expiry.link)?;
                 plan.add(Meaning::AsRead, update.part(&table.name));
             }
         }
@@ -108,7 +108,7 @@ impl Plan {
             }
             match (run.version, read.get(&Key::run(&run.id))) {
                 (0, None) => {
-                    for item in runs::created(run, &(times.stamp)(), times.expires)? {
+                    for item in runs::created(run, &(times.stamp)(), times.expiry.run)? {
                         self.add(Meaning::AsRead, put(&table.name, item, "attribute_not_exists(pk)", []));
                     }
                 }
@@ -124,9 +124,9 @@ impl Plan {
     }
 
     fn save(&mut self, meaning: Meaning, table: &Table, run: &Run, times: &Times<'_>) -> Result<(), StoreError> {
-        self.add(meaning, runs::saved(run, times.expires)?.part(&table.name));
+        self.add(meaning, runs::saved(run, times.expiry.run)?.part(&table.name));
         if run.state.is_terminal() {
-            self.after.extend(runs::ended(run, times.expires));
+            self.after.extend(runs::ended(run, times.expiry.run));
         }
         Ok(())
     }
@@ -177,19 +177,19 @@ impl Plan {
             return Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered")));
         };
         let place = text(delivery, "place")?;
-        let parts = Parts { id, forge, expires: times.expires };
+        let parts = Parts { id, forge, expires: times.expiry.delivery };
         let delivered = parts.text(serde_json::to_string(&decided.delivered)?, &mut self.before);
         let decision = parts.text(serde_json::to_string(&decided.decision)?, &mut self.before);
         let update = Update::of(key)
             .set("delivered", delivered)
             .set("decision", decision)
             .set("runs", json(&decided.runs)?)
-            .set(EXPIRES, n(times.expires))
+            .set(EXPIRES, n(times.expiry.delivery))
             .only_if("place = :place")
             .with(":place", s(place));
         self.add(Meaning::AsRead, update.part(&table.name));
         if let Some(commit) = about(decided) {
-            let pointer = deliveries::pointer(&Key::decided(&commit, place), id, forge, times.expires);
+            let pointer = deliveries::pointer(&Key::decided(&commit, place), id, forge, times.expiry.delivery);
             self.add(Meaning::AsRead, put_over(&table.name, pointer));
         }
         self.after.push(Write::Delete(Key::undecided(place)));
