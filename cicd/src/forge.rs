@@ -19,6 +19,7 @@ use crate::store::Commit;
 mod archive;
 pub mod github;
 pub mod gitlab;
+mod lazy;
 pub mod local;
 mod refusal;
 pub mod renewed;

@@ -13,6 +13,7 @@ use futures::{Stream, StreamExt};
 use reqwest::redirect::Policy;
 use url::Url;
 
+use super::lazy::Lazy;
 use super::{CONNECT_WITHIN, USER_AGENT};
 
 /// The bytes of an archive. An error in the middle is the end of it: what came before is no whole archive.
@@ -38,23 +39,23 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 5;
 
 /// A client for archives: without a limit to the whole, because a large one takes long.
-pub(super) fn client() -> anyhow::Result<reqwest::Client> {
+pub(super) fn client() -> Lazy<reqwest::Client> {
     let client = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_WITHIN)
         .read_timeout(SILENCE_MAX)
-        .redirect(Policy::none())
-        .build()?;
-    Ok(client)
+        .redirect(Policy::none());
+    Lazy::new(|| Ok(client.build()?))
 }
 
 /// Fetches an archive; `what` is the commit and where it should be, for the words.
 pub(super) async fn fetch(
-    http: &reqwest::Client,
+    http: &Lazy<reqwest::Client>,
     url: Url,
     token: (HeaderName, HeaderValue),
     what: &str,
 ) -> Result<Archive, NoArchive> {
+    let http = http.get().map_err(NoArchive::Later)?;
     let mut at = url.clone();
     for _ in 0..=REDIRECTS_MAX {
         let mut request = http.get(at.clone());
@@ -81,9 +82,9 @@ fn read(answer: reqwest::Response, what: &str) -> Result<Archive, NoArchive> {
         StatusCode::OK => {
             Ok(Box::pin(answer.bytes_stream().map(|part| part.map_err(|error| io::Error::other(error.without_url())))))
         }
-        StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
-            Err(NoArchive::Gone(format!("{what} is gone, or the forge's token may not read it; push again, or mend the token")))
-        }
+        StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Err(NoArchive::Gone(format!(
+            "{what} is gone, or the forge's token may not read it; push again, or mend the token"
+        ))),
         StatusCode::UNAUTHORIZED => Err(NoArchive::Never("the forge does not know its token any more".to_owned())),
         StatusCode::FORBIDDEN if !is_rate_limited(&answer) => {
             Err(NoArchive::Never(format!("the forge's token may not read {what}")))

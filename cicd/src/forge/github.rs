@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderValue, Uri};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use octocrab::Octocrab;
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use url::Url;
 
+use super::lazy::Lazy;
 use super::refusal::Refusal;
 use super::words::{at_most_chars, header_token};
 use super::{
@@ -53,8 +54,8 @@ pub struct GithubSettings {
 
 /// One GitHub.
 pub struct Github {
-    crab: Octocrab,
-    archives: reqwest::Client,
+    crab: Lazy<Octocrab>,
+    archives: Lazy<reqwest::Client>,
     api_url: String,
     web_url: String,
     token: Secret,
@@ -64,51 +65,39 @@ impl Github {
     /// A client; nothing is asked yet.
     ///
     /// # Errors
-    /// When the token or an address cannot be used, or outside a tokio runtime, where octocrab would panic.
+    /// When the token or an address cannot be used.
     pub fn new(settings: GithubSettings) -> anyhow::Result<Self> {
         let GithubSettings { api_url, web_url, token } = settings;
-        tokio::runtime::Handle::try_current().context("the GitHub client needs a running runtime")?;
-        let mut builder = Octocrab::builder()
-            .personal_token(header_token(&token).context("the GitHub token cannot be used")?)
-            .add_header(http_header("user-agent"), USER_AGENT.to_owned())
-            .set_connect_timeout(Some(CONNECT_WITHIN))
-            .set_read_timeout(Some(ANSWER_WITHIN))
-            .set_write_timeout(Some(ANSWER_WITHIN));
-        if let Some(api_url) = &api_url {
-            builder = builder.base_uri(api_url.as_str()).context("the GitHub API's address cannot be used")?;
-        }
-        let crab = builder.build().context("the GitHub client cannot be made")?;
-        let archives = archive::client().context("the GitHub client cannot be made")?;
+        let written = header_token(&token).context("the GitHub token cannot be used")?.to_owned();
+        let base = api_url.as_ref().map_or(API_URL, Url::as_str);
+        let base: Uri = base.parse().context("the GitHub API's address cannot be used")?;
+        let crab = Lazy::new(|| crab(base, written));
+        let archives = archive::client();
         let own = api_url.as_ref().map_or(API_URL, |url| url.as_str().trim_end_matches('/')).to_owned();
         let web_url = web_url.unwrap_or_else(|| web_of(api_url.as_ref()));
         Ok(Self { crab, archives, api_url: own, web_url: web_url.as_str().trim_end_matches('/').to_owned(), token })
     }
 
-    async fn post(&self, route: String, body: &Value) -> octocrab::Result<()> {
-        let answer = self.crab._post(route, Some(body)).await?;
-        octocrab::map_github_error(answer).await.map(drop)
-    }
-
     /// The compare API takes commits by their ids only: octocrab does not escape a branch's name.
-    async fn compare(&self, push: &Push, before: &CommitId) -> octocrab::Result<Comparison> {
+    async fn compare(crab: &Octocrab, push: &Push, before: &CommitId) -> octocrab::Result<Comparison> {
         let Push { repository, commit, .. } = push;
         // The files come with the first page of commits, however short that is.
         let route = format!("/repos/{}/compare/{before}...{commit}?per_page=1", repository.path);
-        self.crab.get(route, None::<&()>).await
+        crab.get(route, None::<&()>).await
     }
 
     /// The files that a pull request changes, which are those that its newest commit changes: GitHub lists at most 3000.
-    async fn files_of_request(&self, push: &Push, number: u64) -> octocrab::Result<ChangedFiles> {
+    async fn files_of_request(crab: &Octocrab, push: &Push, number: u64) -> octocrab::Result<ChangedFiles> {
         let mut all = BTreeSet::new();
         for page in 1..=REQUEST_PAGES_MAX {
             let route = format!("/repos/{}/pulls/{number}/files?per_page=100&page={page}", push.repository.path);
-            let files: Vec<File> = self.crab.get(route, None::<&()>).await?;
+            let files: Vec<File> = crab.get(route, None::<&()>).await?;
             let is_last = files.len() < 100;
             all.extend(files.into_iter().flat_map(File::places));
             if is_last {
                 // The list is of the pull request as it is now; asked last, so that nothing newer is in it.
                 let route = format!("/repos/{}/pulls/{number}", push.repository.path);
-                let now: PullRequest = self.crab.get(route, None::<&()>).await?;
+                let now: PullRequest = crab.get(route, None::<&()>).await?;
                 return Ok(match now.head.sha == push.commit.as_str() {
                     true => ChangedFiles::Known(all),
                     false => ChangedFiles::Unknown("the pull request has newer commits".to_owned()),
@@ -119,8 +108,12 @@ impl Github {
     }
 
     /// One call, answered in time or counted as unreachable.
-    async fn in_time<T>(&self, call: impl Future<Output = octocrab::Result<T>>) -> Result<T, Refusal> {
-        match timeout(ANSWER_WITHIN, call).await {
+    async fn in_time<'g, T, F>(&'g self, call: impl FnOnce(&'g Octocrab) -> F) -> Result<T, Refusal>
+    where
+        F: Future<Output = octocrab::Result<T>>,
+    {
+        let crab = self.crab.get().map_err(|why| Refusal::Later(TryLater::new(why)))?;
+        match timeout(ANSWER_WITHIN, call(crab)).await {
             Ok(answer) => answer.map_err(|error| refused::read(&error, &self.token)),
             Err(_elapsed) => Err(Refusal::Later(TryLater::new("GitHub took too long to answer"))),
         }
@@ -139,7 +132,7 @@ impl Forge for Github {
         if !status.url.is_empty() {
             body["target_url"] = json!(status.url);
         }
-        match self.in_time(self.post(route, &body)).await {
+        match self.in_time(|crab| post(crab, route, &body)).await {
             Ok(()) => Ok(Told::Shown),
             Err(refusal) => refusal.told(),
         }
@@ -147,7 +140,7 @@ impl Forge for Github {
 
     async fn changed_files(&self, push: &Push) -> Result<ChangedFiles, TryLater> {
         if let GitRef::Request(request) = &push.git_ref {
-            return match self.in_time(self.files_of_request(push, request.number)).await {
+            return match self.in_time(|crab| Self::files_of_request(crab, push, request.number)).await {
                 Ok(files) => Ok(files),
                 Err(refusal) => refusal.files(),
             };
@@ -157,7 +150,7 @@ impl Forge for Github {
             Some(_) if push.forced => return Ok(ChangedFiles::Unknown("history was rewritten".to_owned())),
             Some(before) => before,
         };
-        match self.in_time(self.compare(push, before)).await {
+        match self.in_time(|crab| Self::compare(crab, push, before)).await {
             Ok(comparison) => Ok(comparison.files()),
             Err(refusal) => refusal.files(),
         }
@@ -195,14 +188,15 @@ impl Forge for Github {
     async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater> {
         // Without a ref GitHub reads the default branch.
         let route = format!("/repos/{}/contents/{path}", repository.path);
-        let file: octocrab::Result<Content> = match timeout(ANSWER_WITHIN, self.crab.get(route, None::<&()>)).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => return Err(TryLater::new("GitHub took too long to answer")),
-        };
-        match file {
-            Ok(file) => from_base64(&file.content).map(Some),
-            Err(octocrab::Error::GitHub { source, .. }) if source.status_code.as_u16() == 404 => Ok(None),
-            Err(error) => Err(refused::read(&error, &self.token).told().map_or_else(|later| later, given_up)),
+        let asked = self.in_time(|crab| async move {
+            match crab.get::<Content, _, ()>(route, None).await {
+                Err(octocrab::Error::GitHub { source, .. }) if source.status_code.as_u16() == 404 => Ok(None),
+                answer => answer.map(Some),
+            }
+        });
+        match asked.await {
+            Ok(file) => file.map(|file| from_base64(&file.content)).transpose(),
+            Err(refusal) => Err(refusal.told().map_or_else(|later| later, given_up)),
         }
     }
 
@@ -215,6 +209,22 @@ impl Forge for Github {
             authorization: Some(Secret::new(authorization)),
         })
     }
+}
+
+fn crab(base: Uri, token: String) -> anyhow::Result<Octocrab> {
+    let builder = Octocrab::builder()
+        .personal_token(token)
+        .base_uri(base)?
+        .add_header(http_header("user-agent"), USER_AGENT.to_owned())
+        .set_connect_timeout(Some(CONNECT_WITHIN))
+        .set_read_timeout(Some(ANSWER_WITHIN))
+        .set_write_timeout(Some(ANSWER_WITHIN));
+    Ok(builder.build()?)
+}
+
+async fn post(crab: &Octocrab, route: String, body: &Value) -> octocrab::Result<()> {
+    let answer = crab._post(route, Some(body)).await?;
+    octocrab::map_github_error(answer).await.map(drop)
 }
 
 /// GitHub has no "running": it shows that as pending, and what ended without a result as an error.

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::lazy::Lazy;
 use super::words::{at_most_bytes, header_token};
 use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater, archive, from_base64};
 use crate::store::Commit;
@@ -51,7 +52,7 @@ pub struct GitlabSettings {
 /// One GitLab.
 pub struct Gitlab {
     wire: Wire,
-    archives: reqwest::Client,
+    archives: Lazy<reqwest::Client>,
     web_url: String,
     token: Secret,
     /// GitLab shows a status in one of the commit's pipelines. The first answer says which; without telling it again, the
@@ -70,8 +71,7 @@ impl Gitlab {
         let web_url = url.as_str().trim_end_matches('/').to_owned();
         let header = header_token(&token).context("the GitLab token cannot be used")?;
         let wire = Wire::new(&web_url, header).context("the GitLab client cannot be made")?;
-        let archives = archive::client().context("the GitLab client cannot be made")?;
-        Ok(Self { wire, archives, web_url, token, pipelines: Mutex::default() })
+        Ok(Self { wire, archives: archive::client(), web_url, token, pipelines: Mutex::default() })
     }
 
     async fn ask<T: DeserializeOwned + 'static>(&self, endpoint: impl Endpoint + Sync) -> Result<T, Refused> {

@@ -59,7 +59,7 @@ struct Shown {
 
 impl Github {
     async fn ask<T: DeserializeOwned>(&self, route: String) -> Result<T, TryLater> {
-        self.in_time(self.crab.get(route, None::<&()>)).await.map_err(|refusal| refusal.unanswered())
+        self.in_time(|crab| crab.get(route, None::<&()>)).await.map_err(|refusal| refusal.unanswered())
     }
 
     pub(super) async fn tip_of(&self, repository: &Repository, git_ref: &GitRef) -> Result<Option<CommitId>, TryLater> {

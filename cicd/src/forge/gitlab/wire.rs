@@ -9,11 +9,12 @@ use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, RestClient};
 use url::Url;
 
+use crate::forge::lazy::Lazy;
 use crate::forge::{ANSWER_WITHIN, CONNECT_WITHIN, USER_AGENT};
 
 /// Speaks with one GitLab.
 pub(super) struct Wire {
-    http: reqwest::Client,
+    http: Lazy<reqwest::Client>,
     api: Url,
     token: HeaderValue,
 }
@@ -21,6 +22,8 @@ pub(super) struct Wire {
 /// The request did not get through, or its answer did not.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreachable {
+    #[error("{0}")]
+    Client(String),
     #[error("the request cannot be made")]
     Request(#[from] axum::http::Error),
     #[error("the request did not get through")]
@@ -33,18 +36,18 @@ impl Wire {
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+            .redirect(reqwest::redirect::Policy::none());
         let mut token = HeaderValue::from_str(token)?;
         token.set_sensitive(true);
-        Ok(Self { http, api: Url::parse(&format!("{web_url}/api/v4/"))?, token })
+        Ok(Self { http: Lazy::new(|| Ok(http.build()?)), api: Url::parse(&format!("{web_url}/api/v4/"))?, token })
     }
 
     async fn send(&self, request: request::Builder, body: Vec<u8>) -> Result<Response<Bytes>, Unreachable> {
         let request = request.header("private-token", self.token.clone()).body(body)?;
         // The address is left out of the words: it is long, and the reader knows which GitLab.
         let transport = |error: reqwest::Error| Unreachable::Transport(error.without_url());
-        let answer = self.http.execute(request.try_into().map_err(transport)?).await.map_err(transport)?;
+        let http = self.http.get().map_err(Unreachable::Client)?;
+        let answer = http.execute(request.try_into().map_err(transport)?).await.map_err(transport)?;
         let mut read = Response::builder().status(answer.status());
         if let Some(headers) = read.headers_mut() {
             headers.clone_from(answer.headers());
