@@ -19,6 +19,7 @@ mod gate;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub use create::DELIVERIES_MAX;
 pub use gate::{Gate, GateState, NotAllowed, Person, Vote};
 
 /// What makes a run itself: the same key is the same run, however often its push is delivered.
@@ -78,7 +79,8 @@ pub struct Run {
     pub actor: String,
     /// The newest commit's message, its first line.
     pub title: String,
-    /// The deliveries that asked for this run.
+    /// The deliveries that asked for this run, at most [`DELIVERIES_MAX`]: the first is looked up again, the others are there to be
+    /// read. What a push's other deliveries asked for stands in their receipts.
     pub deliveries: Vec<DeliveryId>,
     /// The hash of the rules that decided it.
     pub rules: String,

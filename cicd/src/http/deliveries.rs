@@ -62,7 +62,7 @@ async fn asked_for(app: &App, record: &DeliveryRecord) -> Result<Vec<Run>, Failu
         return Ok(Vec::new());
     };
     let mut runs = app.store.runs(RunFilter::OfCommit(repository.clone(), commit.clone())).await?;
-    runs.retain(|run| run.deliveries.contains(&record.delivered.id));
+    runs.retain(|run| run.deliveries.contains(&record.delivered.id) || record.runs.contains(&run.id));
     Ok(runs)
 }
 

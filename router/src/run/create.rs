@@ -10,6 +10,10 @@ use crate::event::Push;
 use crate::id::{DeliveryId, RunId};
 use crate::pipeline::Planned;
 
+/// The most deliveries that a run remembers. A push may be told of under any number of ids, and the run is written with all of them
+/// whenever it moves.
+pub const DELIVERIES_MAX: usize = 64;
+
 impl RunKey {
     /// The run's id: the first 16 hex digits of the key's SHA-256. The engine's idempotency token is made of it too.
     pub fn id(&self) -> RunId {
@@ -53,6 +57,18 @@ impl Run {
             rules: rules.to_owned(),
             ..Self::fresh(key, first, then, now)
         })
+    }
+
+    /// Takes in that other deliveries told of its push as well. False when it learned of none: those that it knows, and those that
+    /// come when it knows [`DELIVERIES_MAX`], change nothing.
+    pub fn told_again(&mut self, deliveries: &[DeliveryId]) -> bool {
+        let known = self.deliveries.len();
+        for id in deliveries {
+            if self.deliveries.len() < DELIVERIES_MAX && !self.deliveries.contains(id) {
+                self.deliveries.push(id.clone());
+            }
+        }
+        self.deliveries.len() > known
     }
 
     /// The same for another visit of the ref to the commit, which makes it another run.

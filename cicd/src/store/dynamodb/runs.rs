@@ -112,14 +112,9 @@ pub(super) fn ended(run: &Run, expires: i64) -> Vec<Write> {
     vec![Write::Put(of_commit), Write::Delete(live_key(run))]
 }
 
-/// The run that exists, with the deliveries that it did not know of; none when it knew them all.
+/// The run that exists, with the deliveries that it did not know of; none when it learned of none.
 pub(super) fn joined(mut existing: Run, new: &Run) -> Option<Run> {
-    let unknown: Vec<_> = new.deliveries.iter().filter(|id| !existing.deliveries.contains(id)).cloned().collect();
-    if unknown.is_empty() {
-        return None;
-    }
-    existing.deliveries.extend(unknown);
-    Some(existing)
+    existing.told_again(&new.deliveries).then_some(existing)
 }
 
 fn live_key(run: &Run) -> Key {

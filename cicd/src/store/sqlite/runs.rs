@@ -23,11 +23,9 @@ pub(super) fn save(connection: &Connection, run: &Run) -> Result<bool, StoreErro
 /// The same push came twice: the run that exists learns of the deliveries, under a new version, because whoever has read
 /// the old one would write them away.
 fn add_deliveries(connection: &Connection, mut existing: Run, new: &Run) -> Result<bool, StoreError> {
-    let unknown: Vec<_> = new.deliveries.iter().filter(|id| !existing.deliveries.contains(id)).cloned().collect();
-    if unknown.is_empty() {
+    if !existing.told_again(&new.deliveries) {
         return Ok(true);
     }
-    existing.deliveries.extend(unknown);
     let version = existing.version;
     update(connection, &existing, version)
 }
