@@ -23,10 +23,12 @@ use crate::{change, notice, order};
 
 /// How many deliveries are taken from the store at once.
 const BATCH: usize = 256;
+/// How many deliveries that tell of the same push are written together with the run that they ask for. All of them must fit into one
+/// transaction of the DynamoDB table, which has a hundred parts.
+const TOLD_TOGETHER: usize = 16;
 /// How many deliveries' changed files are asked for at the same time.
 const ASKED_AT_ONCE: usize = 8;
-/// How long deliveries gather before the next ones are decided. A sender waits for an answer and a decision does not, so
-/// while many send, most of the processor's time is theirs.
+/// How long deliveries gather before the next ones are decided, when few wait: then one write serves more of them.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Decides everything that waits. Returns how many that were.
@@ -40,7 +42,8 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
         if waiting.is_empty() {
             return Ok(decided);
         }
-        decided += waiting.len();
+        let taken = waiting.len();
+        decided += taken;
         // Where nothing starts, one write serves them all.
         let mut quiet = Quiet::default();
         // A forge may take its time to say what changed: several are asked at once, and taken in the order of their deliveries.
@@ -50,18 +53,25 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
                 Decided { forge, delivered, decision, runs: Vec::new() }
             })
             .buffered(ASKED_AT_ONCE);
+        let mut told: Vec<Decided> = Vec::new();
         while let Some(decided) = decisions.next().await {
+            if told.len() == TOLD_TOGETHER || told.first().is_some_and(|first| !is_of_same_push(first, &decided)) {
+                begin_or_say_why(app, std::mem::take(&mut told)).await?;
+            }
             match starts(&decided.decision) {
                 Some(_) => {
                     quiet.write_before(app, &decided.delivered.event).await?;
-                    begin_or_say_why(app, decided).await?;
+                    told.push(decided);
                 }
                 None => quiet.0.push(decided),
             }
         }
+        begin_or_say_why(app, told).await?;
         quiet.write(app).await?;
         app.wake.for_decisions();
-        tokio::time::sleep(PAUSE).await;
+        if taken < BATCH {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
@@ -85,7 +95,7 @@ pub async fn dispatch_one(app: &App, forge: &ForgeName, id: &DeliveryId) -> Resu
     let decision = decide(app, &mut delivered).await;
     let decided = Decided { forge: record.forge, delivered, decision, runs: Vec::new() };
     if starts(&decided.decision).is_some() {
-        return begin(app, decided).await;
+        return begin(app, vec![decided]).await;
     }
     Quiet(vec![decided]).write(app).await?;
     app.wake.for_decisions();
@@ -261,25 +271,36 @@ impl Quiet {
     }
 }
 
+/// Both tell the same of the same push, and the same is decided: together they ask for what one of them asks for.
+fn is_of_same_push(one: &Decided, other: &Decided) -> bool {
+    one.forge == other.forge && one.delivered.event == other.delivered.event && one.decision == other.decision
+}
+
 /// What cannot be begun, because something that it needs cannot be read, is decided too: else nothing behind it ever were.
-async fn begin_or_say_why(app: &App, decided: Decided) -> Result<(), StoreError> {
-    let why = match begin(app, decided.clone()).await {
+async fn begin_or_say_why(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
+    let why = match begin(app, told.clone()).await {
         Err(StoreError::Corrupt(why)) => why,
         begun => return begun,
     };
-    tracing::error!(delivery.id = %decided.delivered.id, "it starts nothing: {why}");
-    let because = vec![format!("what is known of this push cannot be read: {why}; push again")];
-    let decision = Decision { verdict: Verdict::Refused, because, ..decided.decision };
-    app.store.commit(Change { decided: vec![Decided { decision, ..decided }], ..Change::default() }).await.map(drop)
+    let refused = told.into_iter().map(|decided| {
+        tracing::error!(delivery.id = %decided.delivered.id, "it starts nothing: {why}");
+        let because = vec![format!("what is known of this push cannot be read: {why}; push again")];
+        let decision = Decision { verdict: Verdict::Refused, because, ..decided.decision };
+        Decided { decision, ..decided }
+    });
+    app.store.commit(Change { decided: refused.collect(), ..Change::default() }).await.map(drop)
 }
 
-/// Writes a new run with all that its start means, again and again until nobody wrote in between.
-async fn begin(app: &App, decided: Decided) -> Result<(), StoreError> {
-    let (Some(push), Some(chain)) = (decided.delivered.event.as_push(), starts(&decided.decision)) else {
+/// Writes a new run with all that its start means, again and again until nobody wrote in between. Its push may have been told of
+/// by several deliveries.
+async fn begin(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
+    let Some(first) = told.first() else { return Ok(()) };
+    let (Some(push), Some(chain)) = (first.delivered.event.as_push(), starts(&first.decision)) else {
         return Ok(());
     };
-    let (push, id) = (push.as_ref(), &decided.delivered.id);
-    let Some(run) = Run::new(push, id, &decided.decision.rules, chain, app.clock.now()) else { return Ok(()) };
+    let (push, id) = (push.as_ref(), &first.delivered.id);
+    let Some(mut run) = Run::new(push, id, &first.decision.rules, chain, app.clock.now()) else { return Ok(()) };
+    run.told_again(&told.iter().map(|decided| decided.delivered.id.clone()).collect::<Vec<_>>());
     loop {
         let read = app.store.track(&push.repository, &push.git_ref).await?;
         let mut track = read.clone();
@@ -290,10 +311,12 @@ async fn begin(app: &App, decided: Decided) -> Result<(), StoreError> {
         let superseded = take_place(app, &track, at, &mut run).await?;
         let runs = vec![run.id.clone()];
         tracing::info!(run.id = %run.id, delivery.id = %id, repo.name = %push.repository, "a run starts");
-        let decided = Decided { runs, ..decided.clone() };
         let mut change = Change { owed: vec![commit_of(push)], ..Change::default() };
-        notice::decision(app, &mut change, &decided);
-        change.decided.push(decided);
+        for decided in &told {
+            let decided = Decided { runs: runs.clone(), ..decided.clone() };
+            notice::decision(app, &mut change, &decided);
+            change.decided.push(decided);
+        }
         if track != read {
             change.tracks.push(track);
         }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use cicd::engine::Sight;
 use router::id::ForgeKind;
-use router::run::RunState;
+use router::run::{DELIVERIES_MAX, RunState};
 
 use super::house::House;
 use crate::contracts::samples;
@@ -110,6 +110,28 @@ async fn the_same_push_is_the_same_run_however_it_comes() {
     let runs = house.runs(&pushed.commit).await;
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].deliveries.len(), 2, "the run knows both hooks");
+    house.close().await;
+}
+
+/// Whoever has seen one delivery can send it again under other ids: GitHub's signature does not cover them.
+#[tokio::test]
+async fn one_push_under_many_ids_is_one_run_that_stays_small() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let pushed = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+    let ids: Vec<String> = (0..2 * DELIVERIES_MAX).map(|n| format!("again-{n}")).collect();
+    for id in &ids {
+        assert_eq!(house.send(&pushed.delivery.clone().through_another_hook(id)).await.0, StatusCode::ACCEPTED);
+    }
+    let run = house.run(&pushed.commit, RunState::Succeeded).await;
+    for id in &ids {
+        let path = format!("/deliveries/{id}.json");
+        house.until("it is decided", async || house.json(&path).await["decision"].is_string()).await;
+        assert_eq!(house.app.store.delivery(&id.parse().unwrap()).await.unwrap().unwrap().runs, [run.id.clone()]);
+        assert!(house.page(&format!("/deliveries/{id}")).await.contains(run.id.as_str()), "its receipt shows the run");
+    }
+    let runs = house.runs(&pushed.commit).await;
+    assert_eq!((runs.len(), runs[0].deliveries.len()), (1, DELIVERIES_MAX));
     house.close().await;
 }
 
