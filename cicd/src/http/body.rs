@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -13,6 +13,9 @@ use super::error::Failure;
 
 /// Bytes of bodies that are held at once, all requests together.
 const ROOM_BYTES: usize = 512 * 1024 * 1024;
+
+/// Memory that is asked for because a sender announced so much; what is announced beyond it must arrive first.
+const AT_ONCE_BYTES: usize = 1024 * 1024;
 
 static ROOM: Semaphore = Semaphore::const_new(ROOM_BYTES);
 
@@ -29,13 +32,12 @@ pub(super) async fn read(body: Body, limit: usize, time: Duration) -> Result<Hel
 }
 
 async fn collect(mut body: Body, limit: usize, room: &'static Semaphore) -> Result<Held, Failure> {
-    let (mut parts, mut length) = (Vec::new(), 0);
+    let (mut first, mut whole) = (Bytes::new(), Vec::new());
     let mut held: Option<SemaphorePermit<'static>> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_hung_up| Failure::unclear("the body broke off"))?;
         let Ok(part) = frame.into_data() else { continue };
-        length += part.len();
-        if length > limit {
+        if first.len() + whole.len() + part.len() > limit {
             return Err(Failure::too_large(limit));
         }
         let size = u32::try_from(part.len()).map_err(|_| Failure::too_large(limit))?;
@@ -44,12 +46,20 @@ async fn collect(mut body: Body, limit: usize, room: &'static Semaphore) -> Resu
             Some(held) => held.merge(more),
             None => held = Some(more),
         }
-        parts.push(part);
+        if first.is_empty() && whole.is_empty() {
+            // Most bodies come in one part, which is not copied.
+            first = part;
+            continue;
+        }
+        // Others are put together as they come: then the connection reads each part into the same memory.
+        if whole.is_empty() {
+            let announced = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok()).unwrap_or(0);
+            whole.reserve((first.len() + part.len() + announced).min(AT_ONCE_BYTES));
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&part);
     }
-    let bytes = match parts.len() {
-        1 => parts.swap_remove(0),
-        _ => Bytes::from(parts.concat()),
-    };
+    let bytes = if whole.is_empty() { first } else { Bytes::from(whole) };
     Ok(Held { bytes, _room: held })
 }
 

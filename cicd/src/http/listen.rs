@@ -120,18 +120,26 @@ mod tests {
         let mut client = TcpStream::connect(address).await.unwrap();
         // What is refused may be refused before it was all sent.
         let _refused = client.write_all(sent).await;
-        let mut heard = vec![0; 4096];
-        let length = client.read(&mut heard).await.unwrap_or(0);
+        // Whatever is asked here ends the connection.
+        let mut heard = Vec::new();
+        let _broken_off = client.read_to_end(&mut heard).await;
         stop.cancel();
-        drop(client);
         served.await.unwrap();
-        String::from_utf8_lossy(&heard[..length]).into_owned()
+        String::from_utf8_lossy(&heard).into_owned()
     }
 
     #[tokio::test]
     async fn a_request_is_answered_and_the_door_closes() {
-        let heard = answer(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let heard = answer(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
         assert!(heard.starts_with("HTTP/1.1 200") && heard.ends_with("yes"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_sent_without_waiting_are_answered_in_their_order() {
+        let heard =
+            answer(b"GET / HTTP/1.1\r\nhost: a\r\n\r\nGET /b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+        let (first, second) = heard.split_once("yes").unwrap();
+        assert!(first.starts_with("HTTP/1.1 200") && second.starts_with("HTTP/1.1 404"), "{heard}");
     }
 
     #[tokio::test]
@@ -156,6 +164,39 @@ mod tests {
             let heard = answer(smuggled.as_bytes()).await;
             assert!(heard.starts_with("HTTP/1.1 400"), "{smuggled:?}: {heard}");
         }
+    }
+
+    #[tokio::test]
+    async fn those_who_dawdle_keep_nobody_else_waiting() {
+        let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = door.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let whole = |body: axum::body::Bytes| async move { body.len().to_string() };
+        let app = Router::new().route("/", axum::routing::post(whole));
+        let served = {
+            let stop = stop.clone();
+            tokio::spawn(async move { serve_within(HEAD_TIME, door, app, &stop).await })
+        };
+        let mut dawdling = Vec::new();
+        for n in 0..100 {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let begun: &[u8] = match n % 3 {
+                0 => b"",
+                1 => b"POST / HTTP/1.1\r\nhost: ",
+                _ => b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 900000\r\n\r\n{",
+            };
+            client.write_all(begun).await.unwrap();
+            dawdling.push(client);
+        }
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let sent = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        client.write_all(sent).await.unwrap();
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).await.unwrap();
+        assert!(heard.starts_with("HTTP/1.1 200") && heard.ends_with("\r\n2"), "{heard}");
+        drop(dawdling);
+        stop.cancel();
+        served.await.unwrap();
     }
 
     #[tokio::test]

@@ -64,6 +64,36 @@ async fn what_is_proved_is_answered_well_whatever_it_says() {
     house.close().await;
 }
 
+#[tokio::test]
+async fn what_two_readers_would_read_differently_starts_nothing() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let push = shop.push("feature/a", |work| work.write("src/b.rs", "fn b() {}\n")).delivery;
+    let text = String::from_utf8(push.body().to_vec()).unwrap();
+    let with = |more: &str| text.replacen('{', &format!("{{{more},"), 1).into_bytes();
+    let not_utf8 = [with("\"message\":\"\"").as_slice(), b"\xff"].concat();
+    let broken_name: Vec<u8> =
+        text.replacen("acme/shop", "acme/sh?p", 1).bytes().map(|b| if b == b'?' { 0xff } else { b }).collect();
+    let deep = format!("\"x\":{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let cases = [
+        ("twice", with("\"ref\":\"refs/heads/main\"")),
+        ("number", with("\"number\":1e400,\"size\":1e400")),
+        ("utf8", not_utf8),
+        ("name", broken_name),
+        ("cut", text.as_bytes()[..text.len() - 1].to_vec()),
+        ("tail", format!("{text}{text}").into_bytes()),
+        ("deep", with(&deep)),
+    ];
+    for (what, body) in cases {
+        let delivery = push.clone().with("x-github-delivery", what).meaning(body);
+        assert_eq!(house.send(&delivery).await.0, StatusCode::ACCEPTED, "{what}");
+        let path = format!("/deliveries/{what}.json");
+        house.until("it is decided", async || house.json(&path).await["decision"].is_string()).await;
+        assert_eq!(house.json(&path).await["decision"], "refused", "{what}");
+    }
+    house.close().await;
+}
+
 /// The branch's name must reach the build as a variable and the page escaped, and do nothing else.
 async fn a_hostile_branch(name: &str) {
     let house = House::open().await;

@@ -1,5 +1,5 @@
 use axum::body::{Body, Bytes};
-use axum::http::Request;
+use axum::http::{HeaderValue, Request};
 use futures::stream;
 use router::secret::Secret;
 use router::verify::sign;
@@ -39,6 +39,29 @@ async fn a_genuine_delivery_is_taken_and_its_receipt_named() {
     let delivery = answer.json()["delivery"].as_str().unwrap().to_owned();
     assert_eq!(answer.json()["receipt"], format!("http://127.0.0.1:8700/deliveries/{delivery}"));
     assert_eq!(world.get(&format!("/deliveries/{delivery}.json")).await.status, 200);
+}
+
+/// Whoever has seen one delivery can send it again under any id, for GitHub's signature does not cover that.
+#[tokio::test]
+async fn an_id_that_is_none_is_replaced_by_one_made_of_the_body() {
+    let world = World::open().await;
+    let body = br#"{"zen": "Practicality beats purity."}"#;
+    let signature = sign::github(&Secret::new(SECRET), body);
+    let enormous = "x".repeat(20_000);
+    let mut kept = std::collections::BTreeSet::new();
+    for id in
+        [&b""[..], b" ", b"../../etc/passwd", b"\xff\xfe", "72d3162e-\u{e4}".as_bytes(), b"a b", enormous.as_bytes()]
+    {
+        let request = Request::post("/webhooks/github")
+            .header("content-type", "application/json")
+            .header("x-github-event", "ping")
+            .header("x-hub-signature-256", &signature)
+            .header("x-github-delivery", HeaderValue::from_bytes(id).unwrap());
+        let answer = world.send(request.body(Body::from(&body[..])).unwrap()).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        kept.insert(answer.json()["delivery"].as_str().unwrap().to_owned());
+    }
+    assert!(kept.len() == 1 && kept.iter().all(|id| id.starts_with("body-")), "{kept:?}");
 }
 
 #[tokio::test]
