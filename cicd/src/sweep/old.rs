@@ -8,10 +8,14 @@ use router::id::RunId;
 use router::run::Run;
 
 use crate::app::App;
-use crate::store::{Before, StoreError};
+use crate::store::{Before, Pruned, StoreError};
 
 /// Rows of each kind in one write: it takes the store a few milliseconds.
 const TOGETHER: usize = 200;
+
+/// Batches in one go: what forgets them all is not kept from its other work for longer than seconds, and thousands of deliveries a
+/// second are forgotten as fast as they come.
+const BATCHES: usize = 500;
 
 /// How long things are kept.
 #[derive(Debug, Clone)]
@@ -33,15 +37,25 @@ impl Default for Keep {
     }
 }
 
-/// Forgets a batch. False when there may be more.
+/// Forgets what is old, some batches of it at most. False when there may be more.
 pub(super) async fn forget(app: &App) -> Result<bool, StoreError> {
     let now = app.clock.now();
     let ago = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
     let keep = &app.keep;
     let before = Before { deliveries: ago(keep.deliveries), runs: ago(keep.runs) };
-    let pruned = app.store.prune(&before, TOGETHER).await?;
-    if pruned.deliveries + pruned.runs + pruned.refs > 0 {
-        let (deliveries, runs, refs) = (pruned.deliveries, pruned.runs, pruned.refs);
+    let (mut all, mut done) = (Pruned::default(), false);
+    for _ in 0..BATCHES {
+        let pruned = app.store.prune(&before, TOGETHER).await?;
+        all.deliveries += pruned.deliveries;
+        all.runs += pruned.runs;
+        all.refs += pruned.refs;
+        done = pruned.deliveries < TOGETHER && pruned.runs < TOGETHER && pruned.refs < TOGETHER;
+        if done {
+            break;
+        }
+    }
+    let Pruned { deliveries, runs, refs } = all;
+    if all != Pruned::default() {
         tracing::info!("forgotten for their age: {deliveries} deliveries, {runs} runs, {refs} refs");
     }
     for folder in &keep.folders {
@@ -56,7 +70,7 @@ pub(super) async fn forget(app: &App) -> Result<bool, StoreError> {
             }
         }
     }
-    Ok(pruned.deliveries < TOGETHER && pruned.runs < TOGETHER && pruned.refs < TOGETHER)
+    Ok(done)
 }
 
 /// A run that nobody knows was forgotten: its folders are made after it was written.
