@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,9 @@ use crate::wire::front::Front;
 
 /// How often a worker looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What the system calls the priority of work that can wait; on Linux it is the thread's.
+#[cfg(target_os = "linux")]
+const LESS_URGENT: i32 = 10;
 /// How often everything is compared with the truth.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How long a worker waits after the store did not answer.
@@ -122,13 +125,14 @@ pub fn is_port_taken(trouble: &anyhow::Error) -> bool {
 pub fn start(app: &Arc<App>, events: mpsc::Receiver<EngineEvent>, stop: &CancellationToken) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     workers.spawn(listen(Arc::clone(app), events, stop.clone()));
-    workers.spawn(every(
+    let dispatch = every(
         Arc::clone(app),
         stop.clone(),
         "dispatch",
         |app| &app.wake.dispatch,
         async |app| dispatch(app).await.map(drop),
-    ));
+    );
+    workers.spawn(giving_way(dispatch));
     workers.spawn(every(
         Arc::clone(app),
         stop.clone(),
@@ -146,6 +150,24 @@ pub fn start(app: &Arc<App>, events: mpsc::Receiver<EngineEvent>, stop: &Cancell
     workers.spawn(first_resume(Arc::clone(app), stop.clone()));
     workers.spawn(sweep(Arc::clone(app), stop.clone()));
     workers
+}
+
+/// Lets a worker work on a thread of its own, which gives way where processors are scarce: a sender waits for an answer, a decision
+/// can wait. While a processor is idle it has all of it.
+async fn giving_way(worker: impl Future<Output = ()> + Send + 'static) {
+    let (over, ended) = oneshot::channel();
+    let work = move || {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = rustix::process::setpriority_process(None, LESS_URGENT) {
+            tracing::warn!(%error, "deciding cannot give way to receiving");
+        }
+        let alone = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        alone.expect("the system has files for one more loop").block_on(worker);
+        let _nobody_waits = over.send(());
+    };
+    // Nobody joins it: it ends when it is asked to, and a process that is over does not wait for it.
+    std::thread::Builder::new().name("dispatch".to_owned()).spawn(work).expect("the system has one more thread");
+    ended.await.expect("it ends only when it is asked to");
 }
 
 async fn first_resume(app: Arc<App>, stop: CancellationToken) {
