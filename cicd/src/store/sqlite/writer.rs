@@ -1,9 +1,11 @@
 //! The one writer: group commit.
 //!
 //! Jobs wait in a bounded queue. One thread takes everything that waits, does it in one transaction, makes that durable
-//! with one flush, and only then answers. The more callers wait, the more of them share a flush.
+//! with one flush, and only then answers. The more callers wait, the more of them share a flush. What finds no place in the
+//! queue within [`PLACE_TIME`] is turned away at once rather than late, and is not done.
 
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +15,8 @@ use crate::store::StoreError;
 
 /// Jobs that may wait; the next caller waits for a place.
 const QUEUE_MAX: usize = 1024;
+/// How long a caller waits for a place. Those in front of it are answered in the meantime, as long as the disk does its work.
+const PLACE_TIME: Duration = Duration::from_secs(1);
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 256;
 
@@ -53,7 +57,9 @@ impl Writer {
             })
         });
         let gone = || StoreError::Unavailable("the store is closed".to_owned());
-        self.jobs.as_ref().ok_or_else(gone)?.send(job).await.map_err(|_| gone())?;
+        let full = || StoreError::Unavailable("more waits to be written than it can write now".to_owned());
+        let place = tokio::time::timeout(PLACE_TIME, self.jobs.as_ref().ok_or_else(gone)?.reserve()).await;
+        place.map_err(|_elapsed| full())?.map_err(|_| gone())?.send(job);
         answered.await.map_err(|_| gone())?
     }
 }
@@ -131,6 +137,8 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use futures::stream::{FuturesUnordered, StreamExt as _};
+
     use super::*;
 
     /// A writer on a database of one table, which may have so many pages.
@@ -162,6 +170,38 @@ mod tests {
         assert_eq!(insert(&writer, 1_000_000).await, Err(StoreError::Unavailable("the disk is full".to_owned())));
         insert(&writer, 10).await.unwrap();
         assert_eq!(rows(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_cannot_follow_turns_away_and_keeps_what_it_took() {
+        let writer = writer(1000);
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let slow = writer.ask(move |_| {
+            let _ = held.recv();
+            Ok(())
+        });
+        let mut taken = FuturesUnordered::new();
+        let flood = async {
+            let mut turned_away = 0;
+            taken.extend((0..2 * QUEUE_MAX).map(|_| insert(&writer, 1)));
+            // Nobody is answered before the writer goes on, except those who find no place.
+            while turned_away < QUEUE_MAX - BATCH_MAX {
+                let refused = taken.next().await.unwrap();
+                assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+                turned_away += 1;
+            }
+            let_go.send(()).unwrap();
+            turned_away
+        };
+        let (slow, mut turned_away) = tokio::join!(slow, flood);
+        assert_eq!(slow, Ok(()));
+        let mut kept = 0;
+        while let Some(outcome) = taken.next().await {
+            if outcome.is_ok() { kept += 1 } else { turned_away += 1 }
+        }
+        assert_eq!(kept + turned_away, 2 * QUEUE_MAX);
+        assert_eq!(rows(&writer).await, i64::try_from(kept).unwrap());
+        insert(&writer, 1).await.unwrap();
     }
 
     #[tokio::test]
