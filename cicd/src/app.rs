@@ -18,6 +18,7 @@ use crate::forge::renewed::Renewed;
 use crate::logs::Logs;
 use crate::notice;
 use crate::queue::Queue;
+use crate::receive::Heard;
 use crate::rules_file::RulesFile;
 use crate::sns::Topics;
 use crate::store::Store;
@@ -93,6 +94,8 @@ pub struct Door {
     pub kind: ForgeKind,
     /// What proves a delivery genuine; it is exchanged with its secrets.
     pub guard: ArcSwap<Guard>,
+    /// What came last.
+    pub heard: Heard,
 }
 
 /// Wakes the workers when there may be something for them. A worker looks by itself every now and then too, so a lost wake

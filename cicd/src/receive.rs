@@ -1,13 +1,16 @@
 //! A delivery comes in: proved genuine, read, durable. In that order, and nothing else before the answer.
 
 use bytes::Bytes;
-use router::event;
 use router::id::{DeliveryId, ForgeName};
 use router::verify::{self, Headers, Rejected};
 
 use crate::app::App;
 use crate::store::{Delivery, Remembered, StoreError};
 use crate::vault::Reason;
+
+mod heard;
+
+pub use heard::Heard;
 
 /// A delivery that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +44,9 @@ pub async fn receive(app: &App, forge: &ForgeName, headers: &Headers, body: Byte
     let received_at = app.clock.now();
     let read = || -> Result<_, Rejected> {
         let verified = verify::verify(&door.guard.load(), headers, &body, received_at)?;
-        Ok(event::read(door.kind, forge, &verified))
+        Ok(door.heard.read(door.kind, forge, &verified, body.clone()))
     };
-    let delivered = match read() {
+    let (delivered, body) = match read() {
         // The secret may have been exchanged a moment ago.
         Err(Rejected::Wrong) if app.refresh_secrets(Reason::Doubt).await => read()?,
         read => read?,

@@ -27,6 +27,28 @@ pub fn read(kind: ForgeKind, forge: &ForgeName, verified: &Verified<'_>) -> Deli
     }
 }
 
+/// The headers that say, beside the body, what a delivery of this kind means.
+pub fn meant_by(kind: ForgeKind) -> [&'static str; 2] {
+    let event = match kind {
+        ForgeKind::Github => github::EVENT,
+        ForgeKind::Gitlab => gitlab::EVENT,
+        ForgeKind::Local => local::EVENT,
+    };
+    [event, "content-type"]
+}
+
+/// What [`read`] gives for a delivery whose body was read before, under the same headers of [`meant_by`]: it says the same, under an
+/// id of its own.
+pub fn again(kind: ForgeKind, verified: &Verified<'_>, event: Event) -> Delivered {
+    let ids = match kind {
+        ForgeKind::Github => github::IDS,
+        ForgeKind::Gitlab => gitlab::IDS,
+        ForgeKind::Local => local::IDS,
+    };
+    let what = verified.headers().text(meant_by(kind)[0]).unwrap_or_default();
+    reading::delivered(verified, ids, what, Ok(event))
+}
+
 /// A delivery that has been proved genuine, read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delivered {

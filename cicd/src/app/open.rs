@@ -29,6 +29,7 @@ use crate::forge::{CloneFrom, Forge, Forges};
 use crate::logs::{Logs, Masks};
 use crate::notice;
 use crate::queue::Queue;
+use crate::receive::Heard;
 use crate::rules_file::RulesFile;
 use crate::sns::{Topics, Web};
 use crate::store::Store;
@@ -191,7 +192,10 @@ fn doors(settings: &Settings) -> anyhow::Result<BTreeMap<ForgeName, Door>> {
             ForgeKind::Local => Guard::local(forge.webhook_secrets.clone()),
         };
         let guard = guard.with_context(|| format!("the forge {}", forge.name))?;
-        Ok((forge.name.clone(), Door { kind: forge.kind, guard: ArcSwap::from_pointee(guard) }))
+        Ok((
+            forge.name.clone(),
+            Door { kind: forge.kind, guard: ArcSwap::from_pointee(guard), heard: Heard::default() },
+        ))
     };
     settings.forges.iter().map(door).collect()
 }

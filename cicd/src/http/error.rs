@@ -7,6 +7,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use router::id::Invalid;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::control::Refusal;
@@ -151,7 +152,7 @@ pub(super) async fn adopted(response: Response) -> Response {
 }
 
 /// It is durable, and dealt with later.
-pub(super) fn taken(answer: &Value) -> Response {
+pub(super) fn taken(answer: &impl Serialize) -> Response {
     (StatusCode::ACCEPTED, Json(answer)).into_response()
 }
 

@@ -11,9 +11,9 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
 use metrics::counter;
-use router::id::{ForgeKind, ForgeName};
+use router::id::{DeliveryId, ForgeKind, ForgeName};
 use router::verify::Headers;
-use serde_json::json;
+use serde::Serialize;
 
 use super::body::{self, Held};
 use super::error::{self, Failure};
@@ -27,6 +27,13 @@ const BODY_LIMIT: usize = 25 * 1024 * 1024;
 pub(super) const BODY_TIME: Duration = Duration::from_secs(10);
 /// How long the store may take. A forge has given up by then; what is kept all the same is known when it comes again.
 const STORE_TIME: Duration = Duration::from_secs(8);
+
+/// What its sender is told.
+#[derive(Serialize)]
+struct Taken {
+    delivery: DeliveryId,
+    receipt: String,
+}
 
 /// Takes one delivery.
 pub(super) async fn take(
@@ -51,7 +58,7 @@ pub(super) async fn take(
         Ok(received) => {
             count(&forge, "received", "");
             let receipt = format!("{}/deliveries/{}", app.base_url, received.delivery);
-            Ok(error::taken(&json!({ "delivery": received.delivery, "receipt": receipt })))
+            Ok(error::taken(&Taken { delivery: received.delivery, receipt }))
         }
         Err(NotReceived::NoSuchForge) => Err(Failure::not_found("forge")),
         Err(NotReceived::Rejected(rejected)) => {

@@ -16,7 +16,9 @@ use router::status::Status;
 use router::track::Track;
 use rusqlite::Connection;
 
+use self::bodies::Bodies;
 use self::checkpoint::Checkpoints;
+use self::deliveries::NewDecision;
 use self::folder::Folder;
 use self::readers::Readers;
 use self::writer::{Writer, whole};
@@ -27,6 +29,7 @@ use super::{
 use crate::clock::Clock;
 
 mod aside;
+mod bodies;
 mod change;
 mod checkpoint;
 mod columns;
@@ -47,6 +50,8 @@ pub use history::history;
 
 /// How long a connection waits for a lock that another program holds (a backup, a curious person).
 const BUSY: Duration = Duration::from_secs(5);
+/// What a connection that writes remembers of the file. Forges' ids are in no order, so new ones go all over their index.
+const CACHE_KIBIBYTES: i64 = 16 * 1024;
 /// Prepared statements that a connection keeps; more than there are.
 const STATEMENTS: usize = 64;
 
@@ -55,6 +60,7 @@ pub struct SqliteStore {
     // Fields are dropped in their order: the writer finishes first, the folder is free last.
     writer: Writer,
     readers: Readers,
+    bodies: Bodies,
     clock: Arc<dyn Clock>,
     _folder: Folder,
 }
@@ -72,7 +78,8 @@ impl SqliteStore {
         aside::give_back(&connection)?;
         let readers = Readers::open(&folder.database())?;
         let checkpoints = Checkpoints::spawn(connect(&folder)?)?;
-        Ok(Self { writer: Writer::spawn(connection, checkpoints)?, readers, clock, _folder: folder })
+        let (writer, bodies) = (Writer::spawn(connection, checkpoints)?, Bodies::default());
+        Ok(Self { writer, readers, bodies, clock, _folder: folder })
     }
 }
 
@@ -106,21 +113,23 @@ fn connect(folder: &Folder) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     Ok(connection)
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError> {
-        let new = deliveries::NewDelivery::of(delivery)?;
+        let new = deliveries::NewDelivery::of(delivery, &self.bodies)?;
         self.writer.ask(move |connection| new.remember(connection)).await
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
         let now = self.clock.now();
+        let decided = change.decided.iter().map(NewDecision::of).collect::<Result<Vec<_>, _>>()?;
         self.writer
             .ask(move |connection| {
-                whole(connection, |done| *done == Committed::Yes, |c| change::commit(c, &change, now))
+                whole(connection, |done| *done == Committed::Yes, |c| change::commit(c, &change, &decided, now))
             })
             .await
     }

@@ -21,11 +21,16 @@ const COMMITS_LISTED: usize = 2048;
 /// GitHub lists at most so many changed files of a commit.
 const FILES_LISTED: usize = 3000;
 
+/// The header that says what an event is.
+pub(super) const EVENT: &str = "x-github-event";
+/// The headers that may hold a delivery's id.
+pub(super) const IDS: &[&str] = &["x-github-delivery"];
+
 /// Reads a delivery.
 pub fn read(verified: &Verified<'_>, forge: &ForgeName) -> Delivered {
-    let what = verified.headers().text("x-github-event").unwrap_or_default();
+    let what = verified.headers().text(EVENT).unwrap_or_default();
     let event = json(verified).and_then(|json| event(what, &json, forge));
-    reading::delivered(verified, &["x-github-delivery"], what, event)
+    reading::delivered(verified, IDS, what, event)
 }
 
 fn event(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {

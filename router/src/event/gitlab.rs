@@ -15,11 +15,16 @@ use crate::verify::{Verified, WEBHOOK_ID};
 /// GitLab lists the newest commits of a push, at most so many, and says how many there are in all.
 const COMMITS_LISTED: usize = 20;
 
-/// Reads a delivery. `webhook-id` comes first: where there is a signature, it is covered by it.
+/// The header that says what an event is.
+pub(super) const EVENT: &str = "x-gitlab-event";
+/// The headers that may hold a delivery's id. `webhook-id` comes first: where there is a signature, it is covered by it.
+pub(super) const IDS: &[&str] = &[WEBHOOK_ID, "idempotency-key"];
+
+/// Reads a delivery.
 pub fn read(verified: &Verified<'_>, forge: &ForgeName) -> Delivered {
-    let what = verified.headers().text("x-gitlab-event").unwrap_or_default();
+    let what = verified.headers().text(EVENT).unwrap_or_default();
     let event = event(what, verified.body(), forge);
-    reading::delivered(verified, &[WEBHOOK_ID, "idempotency-key"], what, event)
+    reading::delivered(verified, IDS, what, event)
 }
 
 fn event(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {

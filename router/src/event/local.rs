@@ -27,11 +27,16 @@ use super::{About, ChangedFiles, Deleted, Delivered, Event, Push};
 use crate::id::{CommitId, ForgeKind, ForgeName};
 use crate::verify::Verified;
 
+/// The header that says what an event is.
+pub(super) const EVENT: &str = "x-pointsman-event";
+/// The headers that may hold a delivery's id.
+pub(super) const IDS: &[&str] = &["x-pointsman-delivery"];
+
 /// Reads a delivery.
 pub fn read(verified: &Verified<'_>, forge: &ForgeName) -> Delivered {
-    let what = verified.headers().text("x-pointsman-event").unwrap_or_default();
+    let what = verified.headers().text(EVENT).unwrap_or_default();
     let event = event(what, verified.body(), forge);
-    reading::delivered(verified, &["x-pointsman-delivery"], what, event)
+    reading::delivered(verified, IDS, what, event)
 }
 
 fn event(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {

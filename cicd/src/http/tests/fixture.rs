@@ -29,6 +29,7 @@ use crate::clock::FakeClock;
 use crate::engine::{Engine, EngineError, EngineEvent, Look, Sight};
 use crate::forge::Forges;
 use crate::logs::Logs;
+use crate::receive::Heard;
 use crate::rules_file::RulesFile;
 use crate::sns::Topics;
 use crate::store::sqlite::SqliteStore;
@@ -126,7 +127,7 @@ impl World {
         std::fs::write(&rules, RULES).unwrap();
         let clock = Arc::new(FakeClock::at(at(600)));
         let guard = Guard::github(vec![Secret::new(SECRET)]).unwrap();
-        let door = Door { kind: ForgeKind::Github, guard: ArcSwap::from_pointee(guard) };
+        let door = Door { kind: ForgeKind::Github, guard: ArcSwap::from_pointee(guard), heard: Heard::default() };
         let tokens = people.iter().map(|(name, token)| (Person::new(*name).unwrap(), Secret::new(*token))).collect();
         let app = Arc::new(App {
             store: Arc::new(SqliteStore::open(&folder.path().join("data"), clock.clone()).unwrap()),

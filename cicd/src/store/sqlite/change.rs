@@ -5,11 +5,17 @@ use router::id::RunId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::repository;
+use super::deliveries::NewDecision;
 use super::{debts, deliveries, notices, runs, tracks};
 use crate::store::{Change, Claim, Committed, StoreError};
 
-/// Writes a change. The caller takes it all back when the answer is not [`Committed::Yes`].
-pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -> Result<Committed, StoreError> {
+/// Writes a change, with its decisions made ready. The caller takes it all back when the answer is not [`Committed::Yes`].
+pub(super) fn commit(
+    connection: &Connection,
+    change: &Change,
+    decided: &[NewDecision],
+    now: Timestamp,
+) -> Result<Committed, StoreError> {
     for track in &change.tracks {
         if !tracks::save(connection, track, now)? {
             return Ok(Committed::Conflict);
@@ -37,7 +43,7 @@ pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -
     for notice in &change.notices {
         notices::keep(connection, notice)?;
     }
-    deliveries::decide(connection, &change.decided)?;
+    deliveries::decide(connection, decided)?;
     Ok(Committed::Yes)
 }
 

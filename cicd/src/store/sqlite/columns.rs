@@ -1,6 +1,7 @@
 //! How our types stand in columns.
 
 use jiff::Timestamp;
+use router::event::Push;
 use router::id::{ForgeKind, ForgeName, GitRef, RepoPath, Repository};
 
 use crate::store::{Commit, StoreError};
@@ -47,6 +48,15 @@ impl From<&Commit> for CommitKey {
 }
 
 impl CommitKey {
+    /// The commit that a push is about.
+    pub(super) fn of_push(push: &Push) -> Self {
+        Self {
+            commit_id: push.commit.to_string(),
+            git_ref: push.git_ref.to_string(),
+            repository: repository(&push.repository),
+        }
+    }
+
     /// The commit that the columns name.
     pub(super) fn read(&self) -> Result<Commit, StoreError> {
         Ok(Commit {

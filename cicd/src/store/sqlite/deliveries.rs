@@ -1,5 +1,7 @@
 //! What came, and what was decided about it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use router::event::Delivered;
@@ -7,8 +9,12 @@ use router::id::{DeliveryId, ForgeName};
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
 use super::aside::Read;
-use super::columns::{CommitKey, nanoseconds, repository, time};
+use super::bodies::{Bodies, Body, Keeper};
+use super::columns::{CommitKey, nanoseconds, time};
 use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError, Undecided, unreadable};
+
+/// Undecided deliveries are listed up to so many bytes of what they say: a push may name a hundred thousand files.
+const LISTED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A delivery made ready outside the writer, which has better things to do than to write JSON.
 pub(super) struct NewDelivery {
@@ -17,46 +23,131 @@ pub(super) struct NewDelivery {
     received_at: Timestamp,
     headers: String,
     delivered: String,
-    body: Vec<u8>,
+    body: Arc<Body>,
+    /// Not made ready when another delivery seems to keep it.
+    packed: Option<Vec<u8>>,
 }
 
 impl NewDelivery {
-    pub(super) fn of(delivery: &Delivery) -> Result<Self, StoreError> {
+    pub(super) fn of(delivery: &Delivery, bodies: &Bodies) -> Result<Self, StoreError> {
+        let body = bodies.of(&delivery.body);
         Ok(Self {
             forge: delivery.forge.clone(),
             id: delivery.delivered.id.clone(),
             received_at: delivery.received_at,
             headers: serde_json::to_string(&delivery.headers)?,
             delivered: serde_json::to_string(&delivery.delivered)?,
-            body: compress_prepend_size(&delivery.body),
+            packed: body.keeper().is_none().then(|| compress_prepend_size(body.bytes())),
+            body,
         })
     }
 
-    /// Either statement stands alone: when one fails, nothing of this delivery is written.
+    /// Each statement stands alone: when one fails, nothing of this delivery is written.
     pub(super) fn remember(&self, connection: &Connection) -> Result<Remembered, StoreError> {
-        let (forge, id) = (self.forge.as_str(), self.id.as_str());
+        if self.leans(connection)? || self.stands(connection)? {
+            return Ok(Remembered::New);
+        }
+        connection
+            .prepare_cached("UPDATE deliveries SET times = times + 1 WHERE id = ? AND forge = ?")?
+            .execute([self.id.as_str(), self.forge.as_str()])?;
+        Ok(Remembered::Seen)
+    }
+
+    /// Writes it beside the delivery that keeps its body. False when that one is not there, or this one is.
+    fn leans(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let Some(keeper) = self.body.keeper() else { return Ok(false) };
+        let (forge, id, at) = (self.forge.as_str(), self.id.as_str(), nanoseconds(self.received_at));
+        let is_kept = connection
+            .prepare_cached("SELECT 1 FROM deliveries WHERE seq = ? AND id = ? AND forge = ?")?
+            .exists(params![keeper.seq, keeper.id.as_str(), forge])?;
+        if !is_kept {
+            return Ok(false);
+        }
+        let added = connection
+            .prepare_cached(
+                "INSERT INTO deliveries (forge, id, received_at, headers, delivered, body, same_as) \
+                 VALUES (?, ?, ?, ?, ?, x'', ?) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![forge, id, at, self.headers, self.delivered, keeper.seq])?;
+        Ok(added > 0)
+    }
+
+    /// Writes it with its body. False when it is there.
+    fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let packed_late;
+        let packed = match &self.packed {
+            Some(packed) => packed,
+            None => {
+                packed_late = compress_prepend_size(self.body.bytes());
+                &packed_late
+            }
+        };
+        let (forge, id, at) = (self.forge.as_str(), self.id.as_str(), nanoseconds(self.received_at));
         let added = connection
             .prepare_cached(
                 "INSERT INTO deliveries (forge, id, received_at, headers, delivered, body) VALUES (?, ?, ?, ?, ?, ?) \
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![forge, id, nanoseconds(self.received_at), self.headers, self.delivered, self.body])?;
+            .execute(params![forge, id, at, self.headers, self.delivered, packed])?;
         if added > 0 {
-            return Ok(Remembered::New);
+            self.body.kept_by(Keeper { seq: connection.last_insert_rowid(), id: self.id.clone() });
         }
-        connection
-            .prepare_cached("UPDATE deliveries SET times = times + 1 WHERE id = ? AND forge = ?")?
-            .execute([id, forge])?;
-        Ok(Remembered::Seen)
+        Ok(added > 0)
+    }
+}
+
+/// A decision made ready outside the writer, as deliveries are.
+pub(super) struct NewDecision {
+    forge: ForgeName,
+    id: DeliveryId,
+    delivered: String,
+    decision: String,
+    runs: String,
+    of: Option<CommitKey>,
+}
+
+impl NewDecision {
+    pub(super) fn of(decided: &Decided) -> Result<Self, StoreError> {
+        Ok(Self {
+            forge: decided.forge.clone(),
+            id: decided.delivered.id.clone(),
+            delivered: serde_json::to_string(&decided.delivered)?,
+            decision: serde_json::to_string(&decided.decision)?,
+            runs: serde_json::to_string(&decided.runs)?,
+            of: decided.delivered.event.as_push().map(|push| CommitKey::of_push(&push)),
+        })
+    }
+
+    fn keep(&self, connection: &Connection) -> Result<(), StoreError> {
+        let (id, forge) = (self.id.as_str(), self.forge.as_str());
+        let kept = connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
+                 SELECT seq, nullif(?3, delivered), ?4, ?5, ?6, ?7, ?8 FROM deliveries WHERE id = ?1 AND forge = ?2",
+            )?
+            .execute(params![
+                id,
+                forge,
+                self.delivered,
+                self.decision,
+                self.runs,
+                self.of.as_ref().map(|of| &of.repository),
+                self.of.as_ref().map(|of| &of.git_ref),
+                self.of.as_ref().map(|of| &of.commit_id),
+            ])?;
+        match kept {
+            0 => Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered"))),
+            _ => Ok(()),
+        }
     }
 }
 
 /// Keeps what was decided; deciding again replaces what stood there.
-pub(super) fn decide(connection: &Connection, all: &[Decided]) -> Result<(), StoreError> {
+pub(super) fn decide(connection: &Connection, all: &[NewDecision]) -> Result<(), StoreError> {
     if all.is_empty() {
         return Ok(());
     }
-    all.iter().try_for_each(|decided| decide_one(connection, decided))?;
+    all.iter().try_for_each(|decided| decided.keep(connection))?;
     connection
         .prepare_cached(
             "UPDATE progress SET decided_up_to = coalesce( \
@@ -68,31 +159,6 @@ pub(super) fn decide(connection: &Connection, all: &[Decided]) -> Result<(), Sto
     Ok(())
 }
 
-fn decide_one(connection: &Connection, decided: &Decided) -> Result<(), StoreError> {
-    let (id, forge) = (decided.delivered.id.as_str(), decided.forge.as_str());
-    let push = decided.delivered.event.as_push();
-    let commit = push.as_ref().map(|push| (&push.repository, push.git_ref.to_string(), push.commit.as_str()));
-    let kept = connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
-             SELECT seq, nullif(?3, delivered), ?4, ?5, ?6, ?7, ?8 FROM deliveries WHERE id = ?1 AND forge = ?2",
-        )?
-        .execute(params![
-            id,
-            forge,
-            serde_json::to_string(&decided.delivered)?,
-            serde_json::to_string(&decided.decision)?,
-            serde_json::to_string(&decided.runs)?,
-            commit.as_ref().map(|(of, ..)| repository(of)),
-            commit.as_ref().map(|(_, git_ref, _)| git_ref),
-            commit.as_ref().map(|(.., commit)| commit),
-        ])?;
-    match kept {
-        0 => Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered"))),
-        _ => Ok(()),
-    }
-}
-
 /// Oldest first, without those that were set aside.
 pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Read<Undecided>, StoreError> {
     let mut statement = connection.prepare_cached(
@@ -102,8 +168,11 @@ pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Read<Und
          ORDER BY seq LIMIT ?",
     )?;
     let mut rows = statement.query([limit(most)])?;
-    let mut read = Read::default();
-    while let Some(row) = rows.next()? {
+    let (mut read, mut bytes) = (Read::default(), 0);
+    while bytes < LISTED_BYTES
+        && let Some(row) = rows.next()?
+    {
+        bytes += text(row, 2).map_or(0, str::len);
         let undecided = || {
             let forge = ForgeName::new(text(row, 1)?)?;
             Ok(Undecided { forge, delivered: serde_json::from_str(text(row, 2)?)? })
@@ -116,7 +185,9 @@ pub(super) fn undecided(connection: &Connection, most: usize) -> Result<Read<Und
 /// As it came; of two forges that use the same id, the newer delivery.
 pub(super) fn original(connection: &Connection, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT forge, received_at, headers, delivered, body FROM deliveries WHERE id = ? ORDER BY seq DESC LIMIT 1",
+        "SELECT forge, received_at, headers, delivered, \
+           coalesce((SELECT body FROM deliveries AS keeper WHERE keeper.seq = deliveries.same_as), body) \
+         FROM deliveries WHERE id = ? ORDER BY seq DESC LIMIT 1",
     )?;
     let mut rows = statement.query([id.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };

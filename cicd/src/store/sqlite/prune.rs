@@ -27,7 +27,7 @@ pub(super) fn prune(connection: &Connection, before: &Before, most: usize) -> Re
     Ok(Pruned { deliveries, runs, refs })
 }
 
-/// Only the oldest are looked at: rows stand in the order in which they came.
+/// Only the oldest are looked at: rows stand in the order in which they came. One that keeps the body of others goes after them.
 fn deliveries(
     connection: &Connection,
     before: &Before,
@@ -36,8 +36,8 @@ fn deliveries(
 ) -> Result<usize, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, commit_id, git_ref, repository \
-         FROM (SELECT seq, received_at FROM deliveries ORDER BY seq LIMIT ?) JOIN decisions USING (seq) \
-         WHERE received_at < ?",
+         FROM (SELECT seq, received_at FROM deliveries ORDER BY seq LIMIT ?) AS oldest JOIN decisions USING (seq) \
+         WHERE received_at < ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE same_as = oldest.seq)",
     )?;
     let mut rows = statement.query(params![limit(most), nanoseconds(before.deliveries)])?;
     let mut old: Vec<i64> = Vec::new();

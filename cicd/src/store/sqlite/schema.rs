@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_executions.sql"),
     include_str!("migrations/0003_notices.sql"),
     include_str!("migrations/0004_tracks.sql"),
+    include_str!("migrations/0005_same_bodies.sql"),
 ];
 
 /// Brings the tables to this binary's version.

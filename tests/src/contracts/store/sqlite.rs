@@ -122,7 +122,8 @@ async fn what_is_old_goes_a_batch_at_a_time_and_leaves_nothing() {
     let clock = FakeClock::at(samples::noon());
     let store = SqliteStore::open(folder.path(), Arc::new(clock.clone())).unwrap();
     for n in 0..25 {
-        store.remember(&samples::delivery(n)).await.unwrap();
+        let body = n.to_string().into();
+        store.remember(&cicd::store::Delivery { body, ..samples::delivery(n) }).await.unwrap();
         store.commit(samples::start(n)).await.unwrap();
         let mut run = store.run(&samples::run(n).id).await.unwrap().unwrap();
         (run.state, run.ended_at) = (RunState::Failed, Some(clock.now()));
@@ -148,6 +149,37 @@ async fn what_is_old_goes_a_batch_at_a_time_and_leaves_nothing() {
     }
     store.remember(&samples::delivery(77)).await.unwrap();
     assert_eq!(store.undecided(9).await.unwrap().len(), 1, "numbers that are given again are not taken for decided");
+}
+
+#[tokio::test]
+async fn a_body_that_comes_again_is_kept_once_for_as_long_as_it_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = FakeClock::at(samples::noon());
+    let store = SqliteStore::open(folder.path(), Arc::new(clock.clone())).unwrap();
+    let body = bytes::Bytes::from("a push that two hooks tell of");
+    let come = async |n| {
+        let delivery = cicd::store::Delivery { body: body.clone(), received_at: clock.now(), ..samples::delivery(n) };
+        assert_eq!(store.remember(&delivery).await.unwrap(), Remembered::New);
+        let decided = vec![cicd::store::Decided { runs: vec![], ..samples::decided(n) }];
+        assert_eq!(store.commit(Change { decided, ..Change::default() }).await.unwrap(), Committed::Yes);
+        assert_eq!(store.original(&samples::delivery_id(n)).await.unwrap(), Some(delivery));
+    };
+    for n in 0..10 {
+        come(n).await;
+        clock.advance_seconds(60);
+    }
+    assert_eq!(store.remember(&samples::delivery(3)).await.unwrap(), Remembered::Seen);
+    assert_eq!(count(folder.path(), "deliveries WHERE length(body) > 0"), 1);
+    let before = |minutes: i64| {
+        let at = samples::noon() + SignedDuration::from_mins(minutes);
+        Before { deliveries: at, runs: at }
+    };
+    assert_eq!(store.prune(&before(5), 100).await.unwrap().deliveries, 4, "the first keeps what younger ones need");
+    assert_eq!(store.original(&samples::delivery_id(9)).await.unwrap().unwrap().body, body);
+    assert_eq!(store.prune(&before(60), 100).await.unwrap().deliveries, 5);
+    assert_eq!(store.prune(&before(60), 100).await.unwrap().deliveries, 1);
+    come(20).await;
+    assert_eq!(count(folder.path(), "deliveries WHERE length(body) > 0"), 1, "nobody leans on what is gone");
 }
 
 #[tokio::test]
