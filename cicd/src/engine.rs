@@ -4,6 +4,7 @@
 //! has come half its way goes on from there, so a restart of this process is nothing special.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use router::id::RunId;
 use router::run::{Run, RunEvent};
 use tokio::sync::mpsc;
@@ -84,6 +85,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// What it knows of a run.
     async fn look(&self, run: &Run) -> Result<Look, EngineError>;
+
+    /// Lets go of what it keeps only to be faster and has not used since then.
+    async fn forget(&self, _unused_since: Timestamp) {}
 
     /// What a message from outside means for our runs: nothing, when it is about something else. [`EngineError::Refused`] when it
     /// cannot be read and never will be.

@@ -17,17 +17,19 @@ use std::time::Duration;
 use router::id::{CommitId, Repository};
 use tokio::sync::OwnedMutexGuard;
 
+use crate::clock::{Clock, SystemClock};
 use crate::forge::CloneFrom;
 
 mod archive;
 mod changed;
 mod command;
 mod commit;
+mod used;
 
 pub use archive::archive;
 pub use changed::changed_files;
 use command::{Git as Command, said};
-pub use commit::{file_at_head, is_ancestor, message, peeled, refs};
+pub use commit::{author_email, file_at_head, is_ancestor, message, peeled, refs};
 
 /// How long a fetch may take, unless told otherwise.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
@@ -60,9 +62,9 @@ impl From<io::Error> for GitError {
 }
 
 /// The mirrors.
-#[derive(Debug)]
 pub struct Mirrors {
     folder: PathBuf,
+    clock: Arc<dyn Clock>,
     fetch_timeout: Duration,
     locks: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -70,7 +72,13 @@ pub struct Mirrors {
 impl Mirrors {
     /// Mirrors under `folder`, which must be absolute.
     pub fn new(folder: impl Into<PathBuf>, fetch_timeout: Duration) -> Self {
-        Self { folder: folder.into(), fetch_timeout, locks: Mutex::default() }
+        Self { folder: folder.into(), clock: Arc::new(SystemClock), fetch_timeout, locks: Mutex::default() }
+    }
+
+    /// The same by another clock, which says when each was last used.
+    #[must_use]
+    pub fn by(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     /// Where a repository's mirror is, made or not.
@@ -86,9 +94,11 @@ impl Mirrors {
         let mirror = self.of(repository);
         let _ours = self.lock(&mirror).await;
         if has(&mirror, commit).await? {
+            self.note_use(&mirror);
             return Ok(());
         }
         self.make(&mirror, commit).await?;
+        self.note_use(&mirror);
         self.fetch(&mirror, from).await?;
         if has(&mirror, commit).await? {
             return Ok(());
@@ -128,6 +138,16 @@ impl Mirrors {
     /// # Errors
     /// [`GitError`].
     pub async fn sweep(&self) -> Result<(), GitError> {
+        for mirror in self.all() {
+            let _ours = self.lock(&mirror).await;
+            remove_lock_files(&mirror);
+            prune(&mirror).await?;
+        }
+        Ok(())
+    }
+
+    /// Those that are there.
+    fn all(&self) -> Vec<PathBuf> {
         let mut mirrors = Vec::new();
         let mut walk = walkdir::WalkDir::new(&self.folder).into_iter();
         while let Some(Ok(entry)) = walk.next() {
@@ -136,12 +156,7 @@ impl Mirrors {
                 walk.skip_current_dir();
             }
         }
-        for mirror in mirrors {
-            let _ours = self.lock(&mirror).await;
-            remove_lock_files(&mirror);
-            prune(&mirror).await?;
-        }
-        Ok(())
+        mirrors
     }
 
     async fn make(&self, mirror: &Path, commit: &CommitId) -> Result<(), GitError> {

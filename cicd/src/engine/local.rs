@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use router::id::{Repository, RunId};
 use router::run::{Run, RunEvent};
 use tokio::sync::Semaphore;
@@ -145,7 +146,7 @@ impl LocalEngine {
             ..config
         };
         let workshop = Workshop {
-            mirrors: Mirrors::new(config.data.join("mirrors"), config.fetch_timeout),
+            mirrors: Mirrors::new(config.data.join("mirrors"), config.fetch_timeout).by(Arc::clone(&clock)),
             store_room: Arc::new(StoreRoom(config.data.join("artifacts"))),
             slots: Arc::new(Semaphore::new(config.slots)),
             config,
@@ -227,6 +228,10 @@ impl Engine for LocalEngine {
     async fn look(&self, run: &Run) -> Result<Look, EngineError> {
         let at_work = self.at_work.runs().contains_key(&run.id);
         Ok(Look::only(if at_work { Sight::AtWork } else { Sight::Idle }))
+    }
+
+    async fn forget(&self, unused_since: Timestamp) {
+        self.workshop.mirrors.forget(unused_since).await;
     }
 
     /// It tells everything itself.

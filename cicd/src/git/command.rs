@@ -114,7 +114,11 @@ impl Git {
 }
 
 /// What holds for every call, whatever a repository's or the user's configuration says.
-const SETTINGS: [&str; 7] = [
+///
+/// What is fetched is kept as one pack, which is there as a whole or not at all: unpacked, a commit would be there before its files are, and
+/// stay without them when git is killed in between.
+const SETTINGS: [&str; 8] = [
+    "fetch.unpackLimit=1",
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",

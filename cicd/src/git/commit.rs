@@ -23,11 +23,23 @@ pub async fn peeled(repository: &Path, object: &CommitId) -> Result<CommitId, Gi
 /// # Errors
 /// [`GitError`] when the repository does not have it.
 pub async fn message(repository: &Path, commit: &CommitId) -> Result<String, GitError> {
-    let show = ["show", "--no-patch", "--format=%B", commit.as_str(), "--"];
+    shown(repository, "--format=%B", commit).await
+}
+
+/// The e-mail address of a commit's author.
+///
+/// # Errors
+/// [`GitError`] when the repository does not have it.
+pub async fn author_email(repository: &Path, commit: &CommitId) -> Result<String, GitError> {
+    shown(repository, "--format=%ae", commit).await
+}
+
+async fn shown(repository: &Path, format: &str, commit: &CommitId) -> Result<String, GitError> {
+    let show = ["show", "--no-patch", format, commit.as_str(), "--"];
     let said = Git::on(repository).args(show).run(LOCAL_TIMEOUT).await?;
-    let message = String::from_utf8_lossy(&said.stdout).trim_end().to_owned();
+    let shown = String::from_utf8_lossy(&said.stdout).trim_end().to_owned();
     said.well()?;
-    Ok(message)
+    Ok(shown)
 }
 
 /// Whether `after` holds everything that `before` held: a push between the two rewrote nothing.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
+use jiff::Timestamp;
 use router::event::ChangedFiles;
 use router::id::{ForgeKind, RepoPath};
 
 use super::*;
+use crate::clock::FakeClock;
 
 /// A repository that tests write to.
 pub(crate) struct Source(tempfile::TempDir);
@@ -195,4 +197,40 @@ async fn a_repository_of_the_longer_hashes_is_fetched() {
     let mirrors = Mirrors::new(data.path().join("m"), FETCH_TIMEOUT);
     mirrors.ensure(&repository(), &source.fetch_from(), &commit).await.unwrap();
     mirrors.check_out(&repository(), &commit, &data.path().join("work")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_fetched_comes_whole_or_not_at_all() {
+    let (source, data) = (Source::new().await, tempfile::tempdir().unwrap());
+    let commit = source.commit("a", "1").await;
+    let mirrors = Mirrors::new(data.path(), FETCH_TIMEOUT);
+    mirrors.ensure(&repository(), &source.fetch_from(), &commit).await.unwrap();
+    let objects = mirrors.of(&repository()).join("objects");
+    let loose =
+        std::fs::read_dir(&objects).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().len() == 2).count();
+    assert_eq!(loose, 0, "a commit stands alone until its files follow, and git may be killed before");
+    assert!(std::fs::read_dir(objects.join("pack")).unwrap().count() > 0);
+}
+
+#[tokio::test]
+async fn a_mirror_that_nobody_uses_goes_away_and_comes_again() {
+    let (source, data) = (Source::new().await, tempfile::tempdir().unwrap());
+    let commit = source.commit("a", "1").await;
+    let clock = FakeClock::at(Timestamp::from_second(1_000_000).unwrap());
+    let mirrors = Mirrors::new(data.path().join("m"), FETCH_TIMEOUT).by(Arc::new(clock.clone()));
+    let mirror = mirrors.of(&repository());
+    let ensure = async || mirrors.ensure(&repository(), &source.fetch_from(), &commit).await.unwrap();
+    ensure().await;
+    clock.advance_seconds(100);
+    ensure().await;
+    mirrors.forget(Timestamp::from_second(1_000_100).unwrap()).await;
+    assert!(mirror.is_dir(), "it was used since");
+    mirrors.forget(Timestamp::from_second(1_000_101).unwrap()).await;
+    assert!(!mirror.exists());
+    ensure().await;
+    std::fs::remove_file(mirror.join("pointsman-used")).unwrap();
+    for _ in 0..2 {
+        mirrors.forget(Timestamp::from_second(1_000_100).unwrap()).await;
+        assert!(mirror.is_dir(), "one of which nothing is known is used now");
+    }
 }

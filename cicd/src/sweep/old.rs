@@ -24,7 +24,7 @@ pub struct Keep {
     pub deliveries: SignedDuration,
     /// Runs after their end, and what was told about them.
     pub runs: SignedDuration,
-    /// Logs and artifacts of runs after their end.
+    /// Logs and artifacts of runs after their end, and git mirrors after their last use.
     pub files: SignedDuration,
     /// The folders that have one folder for each run.
     pub folders: Vec<PathBuf>,
@@ -70,6 +70,7 @@ pub(super) async fn forget(app: &App) -> Result<bool, StoreError> {
             }
         }
     }
+    app.engine.forget(ago(keep.files)).await;
     Ok(done)
 }
 
