@@ -4,6 +4,7 @@
 //! * With tokens a name is proved, by the token itself or by a cookie that was given for it. The cookie's value is not the
 //!   token: it is name and expiry under a key that this process made, so a restart ends every session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{Timestamp, ToSpan};
-use router::run::Person;
+use router::run::{Identity, Person};
 use router::secret::Secret;
 use sha2::Sha256;
 
@@ -21,6 +22,7 @@ const SESSION_HOURS: i64 = 12;
 /// Who may ask, and what proves it.
 pub struct Access {
     tokens: ArcSwap<Vec<(Person, Secret)>>,
+    also: BTreeMap<Person, Vec<Identity>>,
     host_user: Person,
     key: Secret,
 }
@@ -33,7 +35,23 @@ impl Access {
     pub fn new(tokens: Vec<(Person, Secret)>) -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives random bytes");
-        Self { tokens: ArcSwap::from_pointee(tokens), host_user: host_user(), key: Secret::new(key) }
+        Self {
+            tokens: ArcSwap::from_pointee(tokens),
+            also: BTreeMap::new(),
+            host_user: host_user(),
+            key: Secret::new(key),
+        }
+    }
+
+    /// The same, with the other names of people.
+    #[must_use]
+    pub fn knowing(self, also: BTreeMap<Person, Vec<Identity>>) -> Self {
+        Self { also, ..self }
+    }
+
+    /// A person's other names: accounts on forges, e-mail addresses.
+    pub fn also(&self, person: &Person) -> Vec<Identity> {
+        self.also.get(person).cloned().unwrap_or_default()
     }
 
     /// Access by these tokens from now on; sessions go on.

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 
 use router::id::{EnvironmentName, GitRef, PipelineName, Repository, RunId};
-use router::pipeline::Concurrency;
 use router::run::{Run, RunEvent, RunState};
 
 use crate::app::App;
 use crate::change;
 use crate::engine::{EngineError, Sight};
+use crate::lane;
 use crate::observe::{Observed, observe};
 use crate::store::{Change, RunFilter, StoreError};
 
@@ -24,7 +24,7 @@ pub async fn advance(app: &App) -> Result<(), StoreError> {
     let mut held = Held::default();
     for run in &live {
         let gone_on = match run.state {
-            RunState::Queued if lane_is_free(run, &live) && !held.holds(run) => {
+            RunState::Queued if !held.holds(run) && lane::is_free(app, run, &live).await? => {
                 start(app, run).await.map(|taken| held.add(run, taken))
             }
             RunState::Waiting => at_gate(app, run).await,
@@ -50,16 +50,6 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// With `queue`, an older run of the ref that is neither over nor at a gate holds the lane.
-fn lane_is_free(run: &Run, live: &[Run]) -> bool {
-    run.plan.concurrency != Concurrency::Queue
-        || !live.iter().take_while(|other| other.id != run.id).any(|other| {
-            other.key.repository == run.key.repository
-                && other.key.git_ref == run.key.git_ref
-                && other.state != RunState::Waiting
-        })
 }
 
 /// What waits behind a run that could not be started: a newer one must not be there first when it can.
@@ -125,7 +115,7 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
         observe(app, &run.id, &RunEvent::GateExpired { environment }).await?;
         return Ok(());
     }
-    if place.gate.missing(planned.approval.as_ref()) > 0 {
+    if run.missing_at(&place.name) > 0 {
         return Ok(());
     }
     if planned.closed(app.clock.now()).is_some() {

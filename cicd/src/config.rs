@@ -4,14 +4,14 @@
 //! * A value may be a reference, `env:NAME` or `file:PATH`; in the file, a secret must be one.
 //! * `docs/configuration.md` lists every key; a test holds it against [`keys`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use router::id::{ForgeKind, ForgeName};
-use router::run::Person;
+use router::run::{Identity, Person};
 use router::secret::Secret;
 use url::Url;
 
@@ -95,6 +95,8 @@ pub struct Settings {
     pub forges: Vec<ForgeSettings>,
     /// Who may open gates, cancel and retry. Empty only on loopback.
     pub people: Vec<PersonToken>,
+    /// The other names of people: accounts on forges, e-mail addresses.
+    pub identities: BTreeMap<Person, Vec<Identity>>,
     /// What is allowed and unwise, for the log.
     pub warnings: Vec<String>,
 }
@@ -206,7 +208,8 @@ impl Settings {
         let aws = aws::read(file.aws.as_ref(), gather);
         aws::check(&aws, plain.store, plain.engine, gather);
         let forges = forges::read(&file.forges, gather);
-        let people = people::read(&file.people, gather);
+        let identities = people::identities(&file.people, gather);
+        let people = people::read(&file.tokens, gather);
         people::guard_the_door(plain.listen, &people, gather);
         if forges.is_empty() {
             gather
@@ -215,7 +218,7 @@ impl Settings {
         if plain.listen.ip().is_unspecified() && plain.base_url.is_none() {
             gather.warn("links on forges will lead to the address it listens at, which is none; set base_url");
         }
-        Self { aws, people, ..Self::of(plain, forges) }
+        Self { aws, people, identities, ..Self::of(plain, forges) }
     }
 
     /// What holds when nothing is said, with these forges.
@@ -242,6 +245,7 @@ impl Settings {
             vault,
             forges,
             people,
+            identities: BTreeMap::new(),
             warnings,
         }
     }

@@ -61,10 +61,11 @@ pub async fn decide_gate(
     let Some(approval) = &run.plan.environments[index].approval else {
         return Err(Refusal::NotNow(format!("nobody need decide at {environment}; it opens when it is free")));
     };
-    approval.allows(&by, &run.actor).map_err(|why| Refusal::NotAllowed(why.to_string()))?;
+    let also = app.access.also(&by);
+    approval.allows(&by, &also, &run.makers()).map_err(|why| Refusal::NotAllowed(why.to_string()))?;
     let (environment, comment) = (environment.clone(), comment.chars().take(COMMENT_MAX).collect());
     let event = match answer {
-        Answer::Approve => RunEvent::Approved { environment, by, comment },
+        Answer::Approve => RunEvent::Approved { environment, by, also, comment },
         Answer::Reject => RunEvent::Rejected { environment, by, comment },
     };
     moved(observe(app, id, &event).await?)

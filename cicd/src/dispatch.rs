@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use router::event::{ChangedFiles, Deleted, Delivered, Event, Push};
-use router::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
+use router::id::{DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
 use router::pipeline::{Concurrency, Planned};
 use router::rules::{Decision, OwnWord, REPO_FILE, Rules, Verdict};
-use router::run::{Applied, Run, RunEvent, Stop};
+use router::run::Run;
 use router::track::{Arrival, Track};
 
 use crate::app::App;
 use crate::observe::stop_ended;
 use crate::store::{Change, Commit, Committed, Decided, RunFilter, StoreError, Undecided};
-use crate::{change, notice, order};
+use crate::{change, lane, measures, notice, order};
 
 /// How many deliveries are taken from the store at once.
 const BATCH: usize = 256;
@@ -114,7 +114,7 @@ pub async fn start_offered(
     rules: &str,
     chain: &[Planned],
 ) -> Result<Option<Run>, StoreError> {
-    let Some(run) = Run::new(push, delivery, rules, chain, app.clock.now()) else { return Ok(None) };
+    let Some(run) = made(app, push, delivery, rules, chain).await else { return Ok(None) };
     loop {
         let mut track = app.store.track(&push.repository, &push.git_ref).await?;
         let at = order::known(&track, push);
@@ -212,6 +212,21 @@ async fn look_up_files(app: &App, rules: &Rules, event: &Event, own: Option<&Own
         .ok()
 }
 
+/// A new run. Where a gate asks for somebody else than the author and the event does not name one, the forge is asked; when it cannot
+/// say, the author stays unknown.
+async fn made(app: &App, push: &Push, delivery: &DeliveryId, rules: &str, chain: &[Planned]) -> Option<Run> {
+    let mut run = Run::new(push, delivery, rules, chain, app.clock.now())?;
+    let mut places = chain.iter().flat_map(|planned| &planned.plan.environments);
+    let matters = places.any(|place| place.approval.as_ref().is_some_and(|approval| approval.not_author));
+    if let Some(forge) = app.forges.get(&push.repository.forge).filter(|_| matters && run.author.is_unknown()) {
+        match forge.author(&push.repository, &push.commit).await {
+            Ok(author) => run.author = author,
+            Err(why) => tracing::warn!(run.id = %run.id, commit = %push.commit, "who made it stays unknown: {why}"),
+        }
+    }
+    Some(run)
+}
+
 fn starts(decision: &Decision) -> Option<&[Planned]> {
     match &decision.verdict {
         Verdict::Start { chain, manual: false, .. } => Some(chain),
@@ -265,6 +280,7 @@ impl Quiet {
             let moved = tracks.into_values().filter(|(read, track)| track != read);
             change.tracks = moved.map(|(_, track)| track).collect();
             if app.store.commit(change).await? == Committed::Yes {
+                self.0.iter().for_each(measures::decided);
                 return Ok(());
             }
         }
@@ -288,7 +304,10 @@ async fn begin_or_say_why(app: &App, told: Vec<Decided>) -> Result<(), StoreErro
         let decision = Decision { verdict: Verdict::Refused, because, ..decided.decision };
         Decided { decision, ..decided }
     });
-    app.store.commit(Change { decided: refused.collect(), ..Change::default() }).await.map(drop)
+    let refused: Vec<_> = refused.collect();
+    app.store.commit(Change { decided: refused.clone(), ..Change::default() }).await?;
+    refused.iter().for_each(measures::decided);
+    Ok(())
 }
 
 /// Writes a new run with all that its start means, again and again until nobody wrote in between. Its push may have been told of
@@ -299,7 +318,7 @@ async fn begin(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
         return Ok(());
     };
     let (push, id) = (push.as_ref(), &first.delivered.id);
-    let Some(mut run) = Run::new(push, id, &first.decision.rules, chain, app.clock.now()) else { return Ok(()) };
+    let Some(mut run) = made(app, push, id, &first.decision.rules, chain).await else { return Ok(()) };
     run.told_again(&told.iter().map(|decided| decided.delivered.id.clone()).collect::<Vec<_>>());
     loop {
         let read = app.store.track(&push.repository, &push.git_ref).await?;
@@ -321,6 +340,7 @@ async fn begin(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
             change.tracks.push(track);
         }
         if write(app, change, run, superseded).await? {
+            told.iter().for_each(measures::decided);
             return Ok(());
         }
     }
@@ -331,10 +351,11 @@ async fn write(app: &App, mut change: Change, run: Run, superseded: Vec<Run>) ->
     for old in &superseded {
         change::save(&mut change, old.clone());
     }
-    change.runs.push(run);
+    change.runs.push(run.clone());
     if app.store.commit(change).await? != Committed::Yes {
         return Ok(false);
     }
+    superseded.iter().chain([&run]).for_each(measures::ended);
     superseded.iter().for_each(|old| stop_ended(app, old));
     app.wake.for_moved_runs();
     Ok(true)
@@ -347,13 +368,19 @@ fn takes_places(run: &Run) -> bool {
 /// Gives a new run its place on the ref: it takes that of older runs, or a newer push that was told of first has taken its own,
 /// whether that one's run is over or not.
 async fn take_place(app: &App, track: &Track, at: usize, run: &mut Run) -> Result<Vec<Run>, StoreError> {
-    match track.superseded_by(at) {
-        Some(newer) if app.store.run(&run.id).await?.is_none() => {
-            run.apply(&superseded_by(newer), app.clock.now());
-            Ok(Vec::new())
+    if app.store.run(&run.id).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    let (newer, behind) = match track.superseded_by(at) {
+        Some(newer) => (Some(newer.clone()), Vec::new()),
+        None => lane::had_their_turn(app, track, at, run).await?,
+    };
+    match newer {
+        Some(newer) => {
+            run.apply(&order::superseded_by(&newer), app.clock.now());
+            Ok(behind)
         }
-        Some(_) => Ok(Vec::new()),
-        None => superseded(app, track, at, run).await,
+        None => Ok([behind, superseded(app, track, at, run).await?].concat()),
     }
 }
 
@@ -363,13 +390,7 @@ async fn superseded(app: &App, track: &Track, at: usize, run: &Run) -> Result<Ve
         return Ok(Vec::new());
     }
     let live = app.store.runs(RunFilter::LiveOnRef(track.repository.clone(), track.git_ref.clone())).await?;
-    let (stop, now) = (superseded_by(&run.key.commit), app.clock.now());
-    let older = live.into_iter().filter(|old| order::is_older(track, old, at));
-    Ok(older.filter_map(|mut old| (old.apply(&stop, now) == Applied::Moved).then_some(old)).collect())
-}
-
-fn superseded_by(commit: &CommitId) -> RunEvent {
-    RunEvent::StopAsked { stop: Stop::SupersededBy(commit.clone()) }
+    Ok(order::superseded(track, at, &run.key.commit, live, app.clock.now()))
 }
 
 /// The commit a push is about.

@@ -10,7 +10,6 @@ use router::run::{Run, RunEvent};
 use tokio::sync::mpsc;
 
 pub mod codepipeline;
-#[cfg(feature = "machine")]
 pub mod local;
 
 /// Something happened to a run.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, ForgeName, GitRef, Repository};
 use router::status::Status;
 
@@ -33,7 +33,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// A forge that cannot even be connected to is not waited for that long.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A repository with more branches is not listed.
+/// A repository with more branches is not listed; nor are the tags of one with more.
 pub const BRANCHES_MAX: usize = 1000;
 
 /// Things on one page of a list, which is what both forges give at most.
@@ -104,6 +104,12 @@ pub trait Forge: Send + Sync + 'static {
 
     /// Every branch of a repository and where it points; none when there are more than [`BRANCHES_MAX`].
     async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater>;
+
+    /// Every tag of a repository and the commit that it is, or is the tag of; none when there are more than [`BRANCHES_MAX`].
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater>;
+
+    /// Who made a commit; what it does not say stays empty.
+    async fn author(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater>;
 
     /// Those of these statuses that it does not show: another state stands there, or nothing.
     async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater>;

@@ -12,6 +12,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::measures;
 
 mod asked;
 mod assets;
@@ -21,7 +22,7 @@ mod decisions;
 mod deliveries;
 mod error;
 pub(crate) mod guard;
-mod health;
+pub(crate) mod health;
 mod home;
 mod listen;
 mod log;
@@ -42,7 +43,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// All routes of the service, and others for people who may read.
 pub(crate) fn router_with(app: Arc<App>, others: Router) -> Router {
-    health::record();
+    measures::record();
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

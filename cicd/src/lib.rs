@@ -23,6 +23,7 @@
 //! | [`wire`] | the AWS protocol in front of the embedded engine |
 //! | [`aws`] | the way to AWS, and the names of things there |
 //! | [`rules_file`], [`hits`] | the rules in force, and how often each was taken |
+//! | [`measures`] | what is counted and measured |
 //! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
 
 pub mod access;
@@ -41,7 +42,9 @@ pub mod git;
 pub mod hits;
 pub mod http;
 pub mod invocation;
+mod lane;
 pub mod logs;
+pub mod measures;
 pub mod notice;
 pub mod observe;
 mod order;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use router::id::RunId;
+use router::pipeline::Concurrency;
 use router::run::{Applied, Run, RunEvent};
 
 use crate::app::App;
 use crate::change;
+use crate::measures;
 use crate::notice;
-use crate::store::{Change, Claim, Committed, StoreError};
+use crate::order;
+use crate::store::{Change, Claim, Committed, RunFilter, StoreError};
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,13 +40,20 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
             return Ok(Observed::Stale(why));
         }
         let mut change = Change { claims: wanted(&run, event), executions: called(&run, event), ..Change::default() };
+        let overtaken = overtake(app, &mut run, event).await?;
+        overtaken.iter().for_each(|old| change::save(&mut change, old.clone()));
         change::save(&mut change, run.clone());
         notice::gate(app, &mut change, &run, event);
         match app.store.commit(change).await? {
             Committed::Yes => {
                 tracing::info!(run.id = %run.id, repo.name = %run.key.repository, state = run.state.as_str(), "{}", run.because);
                 run.version += 1;
+                measures::moved(&run, event);
                 stop_ended(app, &run);
+                for old in &overtaken {
+                    measures::ended(old);
+                    stop_ended(app, old);
+                }
                 app.wake.for_moved_runs();
                 return Ok(Observed::Moved(Box::new(run)));
             }
@@ -58,6 +68,32 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
             Committed::Conflict => {}
         }
     }
+}
+
+/// A run that comes to a gate takes the place of older runs of its ref that wait there: what they would bring is in it. Told late, it may
+/// find that a newer one stands there, and has taken its own. With `all` each run is for itself.
+async fn overtake(app: &App, run: &mut Run, event: &RunEvent) -> Result<Vec<Run>, StoreError> {
+    let RunEvent::GateReached { environment } = event else { return Ok(Vec::new()) };
+    if run.plan.concurrency == Concurrency::All || run.state.is_terminal() {
+        return Ok(Vec::new());
+    }
+    let of_ref = RunFilter::LiveOnRef(run.key.repository.clone(), run.key.git_ref.clone());
+    let mut there = app.store.runs(of_ref).await?;
+    there.retain(|other| {
+        let waits = other.waiting_at().is_some_and(|(place, _)| place.name == *environment);
+        other.id != run.id && waits && other.plan.concurrency != Concurrency::All
+    });
+    if there.is_empty() {
+        return Ok(there);
+    }
+    let track = app.store.track(&run.key.repository, &run.key.git_ref).await?;
+    let push = |run: &Run| track.find(&run.key.commit, run.key.visit);
+    let Some(at) = push(run) else { return Ok(Vec::new()) };
+    let newer = there.iter().filter(|other| push(other) > Some(at)).max_by_key(|other| push(other));
+    if let Some(newer) = newer {
+        run.apply(&order::superseded_by(&newer.key.commit), app.clock.now());
+    }
+    Ok(order::superseded(&track, at, &run.key.commit, there, app.clock.now()))
 }
 
 /// An opened gate takes its environment in the same write.

@@ -2,9 +2,10 @@
 //!
 //! What can be said without asking is said by [`router::track`]; only in doubt is the forge asked where the ref is.
 
+use jiff::Timestamp;
 use router::event::{Event, Push};
 use router::id::{CommitId, DeliveryId, GitRef, Repository};
-use router::run::Run;
+use router::run::{Applied, Run, RunEvent, Stop};
 use router::track::{Arrival, Doubt, Place, Tip, Track};
 use sha2::{Digest, Sha256};
 
@@ -69,7 +70,19 @@ pub(crate) fn known(track: &Track, push: &Push) -> Option<usize> {
     })
 }
 
+/// Those of these live runs whose push came before the arrival of this index, as they are once `newer` has taken their place.
+pub(crate) fn superseded(track: &Track, at: usize, newer: &CommitId, live: Vec<Run>, now: Timestamp) -> Vec<Run> {
+    let stop = superseded_by(newer);
+    let older = live.into_iter().filter(|run| is_older(track, run, at));
+    older.filter_map(|mut run| (run.apply(&stop, now) == Applied::Moved).then_some(run)).collect()
+}
+
+/// A newer push takes the place of a run.
+pub(crate) fn superseded_by(commit: &CommitId) -> RunEvent {
+    RunEvent::StopAsked { stop: Stop::SupersededBy(commit.clone()) }
+}
+
 /// Whether a run's push came before the arrival of this index. One that is not known any more came long before.
-pub(crate) fn is_older(track: &Track, run: &Run, than: usize) -> bool {
+fn is_older(track: &Track, run: &Run, than: usize) -> bool {
     track.find(&run.key.commit, run.key.visit).is_none_or(|at| at < than)
 }

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::dispatch;
 use crate::engine::EngineEvent;
+use crate::measures;
 use crate::notice::publish;
 use crate::observe::observe;
 use crate::report::report;
@@ -42,14 +43,15 @@ const FINISH_WITHIN: Duration = Duration::from_secs(10);
 pub struct Service {
     /// Its parts.
     pub app: Arc<App>,
-    door: TcpListener,
+    door: Arc<TcpListener>,
     events: mpsc::Receiver<EngineEvent>,
     stop: CancellationToken,
     wire: Option<Arc<Front>>,
 }
 
 impl Service {
-    /// Takes the port and opens everything. Cancelling `stop` ends [`Service::run`].
+    /// Takes the port and opens everything; until that is done, whoever asks hears that nothing is ready. Cancelling `stop` ends
+    /// [`Service::run`].
     ///
     /// # Errors
     /// What cannot be opened, in words for whoever starts the service.
@@ -58,8 +60,13 @@ impl Service {
             0 => format!("no port of {} is free", settings.listen.ip()),
             _ => format!("cannot listen at {}; choose another address with --listen", settings.listen),
         })?;
+        let (door, opened) = (Arc::new(door), CancellationToken::new());
         let base_url = settings.links(door.local_addr()?).trim_end_matches('/').to_owned();
+        let meanwhile = Arc::clone(&door);
+        let at_the_end = opened.clone().drop_guard();
+        tokio::spawn(async move { crate::http::serve(meanwhile, crate::http::health::opening(), &opened).await });
         let (app, events) = app::open(settings, base_url, clock).await?;
+        drop(at_the_end);
         Ok(Self { app: Arc::new(app), door, events, stop: stop.clone(), wire: None })
     }
 
@@ -220,7 +227,10 @@ async fn sweep(app: Arc<App>, stop: CancellationToken) {
             app.refresh_secrets(Reason::Age).await;
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(LOOK_EVERY) => {} }
         }
-        if let Err(trouble) = sweeper.sweep(&app).await {
+        let swept = sweeper.sweep(&app).await;
+        measures::swept(swept.is_ok());
+        measures::tidy();
+        if let Err(trouble) = swept {
             tracing::error!(worker = "sweep", "{trouble}");
         }
     }

@@ -17,6 +17,8 @@ use router::run::Run;
 use router::status::Status;
 use router::track::Track;
 
+use crate::measures;
+
 pub mod dynamodb;
 pub mod sqlite;
 
@@ -218,6 +220,26 @@ pub struct Pruned {
     pub refs: usize,
 }
 
+/// What waits, for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Deliveries that nothing is decided about.
+    pub decisions: Waiting,
+    /// Runs that no engine has taken.
+    pub starts: Waiting,
+    /// Commits whose statuses are owed, those included that are to be tried again later.
+    pub statuses: Waiting,
+}
+
+/// Things that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// How many, as far as is counted.
+    pub count: u32,
+    /// Since when the oldest of those waits; none when nothing does.
+    pub since: Option<Timestamp>,
+}
+
 /// Why the store could not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -232,7 +254,7 @@ pub enum StoreError {
 /// A stored thing that cannot be read is left out of a list.
 fn unreadable(what: &'static str, which: &str, why: &StoreError) {
     tracing::error!(what, which, "set aside, for it cannot be read: {why}");
-    metrics::counter!("pointsman_unreadable_total", "what" => what).increment(1);
+    measures::unreadable(what);
 }
 
 /// The memory of the service.
@@ -292,6 +314,9 @@ pub trait Store: Send + Sync + 'static {
     /// A store whose items expire by themselves forgets nothing here and says so with zeros: DynamoDB's time to live takes
     /// away what its `expires` says, within some days.
     async fn prune(&self, before: &Before, most: usize) -> Result<Pruned, StoreError>;
+
+    /// What waits. It is asked every few seconds, so it reads little: what is many is not counted to its end.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
 
     /// Whether it can be written to; it tries.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -15,6 +15,7 @@ use crate::advance::{advance, start};
 use crate::app::App;
 use crate::dispatch::dispatch;
 use crate::engine::{Look, Sight};
+use crate::measures;
 use crate::observe::observe;
 use crate::report::report;
 use crate::store::{RunFilter, StoreError};
@@ -47,11 +48,6 @@ fn is_due(last: &mut Option<Timestamp>, every: SignedDuration, now: Timestamp) -
         *last = Some(now);
     }
     due
-}
-
-/// Says that something was found and mended.
-fn mended(what: &'static str) {
-    metrics::counter!("pointsman_sweep_repairs_total", "what" => what).increment(1);
 }
 
 /// Remembers the last look, because one look is not enough: an engine that has just ended a run may not have been heard yet.
@@ -104,7 +100,7 @@ impl Sweeper {
             }
             if self.idle.get(&run.id) == Some(&run.version) {
                 tracing::warn!(run.id = %run.id, "the engine had forgotten it; handed over again");
-                mended("run");
+                measures::repaired("run");
                 start(app, &run).await?;
             } else {
                 idle.insert(run.id.clone(), run.version);

@@ -91,6 +91,9 @@ pub struct Push {
     pub commit: CommitId,
     /// Who pushed: the account's name, empty when the forge does not say.
     pub actor: String,
+    /// Who made the commit that the ref points to.
+    #[serde(default, skip_serializing_if = "Author::is_unknown")]
+    pub author: Author,
     /// The branch or tag did not exist before.
     pub created: bool,
     /// History was rewritten. GitLab does not say: then false.
@@ -102,6 +105,24 @@ pub struct Push {
     /// When it was pushed, by the forge's clock, to the second; none when the forge does not say.
     #[serde(default)]
     pub pushed_at: Option<Timestamp>,
+}
+
+/// The author of a commit, as the forge names them; what it does not say is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Author {
+    /// Their account on the forge.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub login: String,
+    /// Their e-mail address, as the commit has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub email: String,
+}
+
+impl Author {
+    /// Nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        self.login.is_empty() && self.email.is_empty()
+    }
 }
 
 /// The files a push changed, which may be unknown: a value, not an error.
@@ -171,6 +192,9 @@ pub struct ChangeRequest {
     pub moved: bool,
     /// Who did it.
     pub actor: String,
+    /// Whose commits they are: on GitHub whoever opened it, on GitLab the newest commit's author.
+    #[serde(default, skip_serializing_if = "Author::is_unknown")]
+    pub author: Author,
     /// Its title, which its author wrote.
     #[serde(default)]
     pub title: String,
@@ -197,6 +221,7 @@ impl ChangeRequest {
             before: self.before.clone(),
             commit: self.commit.clone().filter(|_| self.moved)?,
             actor: self.actor.clone(),
+            author: self.author.clone(),
             created: false,
             forced: false,
             changed: self.changed.clone(),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Author;
 use crate::id::{CommitId, DeliveryId, EnvironmentName, GitRef, Repository, RouteName, RunId, StageName};
 use crate::pipeline::{Plan, Planned};
 
@@ -20,7 +21,7 @@ mod gate;
 pub(crate) mod sample;
 
 pub use create::DELIVERIES_MAX;
-pub use gate::{Gate, GateState, NotAllowed, Person, Vote};
+pub use gate::{Gate, GateState, Identity, Makers, NotAllowed, Person, Vote};
 
 /// What makes a run itself: the same key is the same run, however often its push is delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ pub struct Run {
     pub stopping: Option<Stop>,
     /// Who pushed.
     pub actor: String,
+    /// Who made the commit.
+    #[serde(default, skip_serializing_if = "Author::is_unknown")]
+    pub author: Author,
     /// The newest commit's message, its first line.
     pub title: String,
     /// The deliveries that asked for this run, at most [`DELIVERIES_MAX`]: the first is looked up again, the others are there to be
@@ -268,6 +272,9 @@ pub enum RunEvent {
         environment: EnvironmentName,
         /// Who.
         by: Person,
+        /// Their other names.
+        #[serde(default)]
+        also: Vec<Identity>,
         /// What they said.
         comment: String,
     },

@@ -32,9 +32,12 @@ pub struct Track {
     pub git_ref: GitRef,
     /// Where it arrived, one after the other, the newest last.
     pub arrivals: Vec<Arrival>,
-    /// When the forge last named it in a list of its branches.
+    /// When the forge last named it in a list of its branches or tags.
     #[serde(default)]
     pub listed_at: Option<Timestamp>,
+    /// The repository's tags have been listed along with it.
+    #[serde(default)]
+    pub with_tags: bool,
     /// The forge shows it at a commit that nobody has told of.
     #[serde(default)]
     pub untold: Option<Untold>,
@@ -130,7 +133,7 @@ impl Arrival {
 impl Track {
     /// Nothing is known yet.
     pub fn new(repository: Repository, git_ref: GitRef) -> Self {
-        Self { repository, git_ref, arrivals: Vec::new(), listed_at: None, untold: None, version: 0 }
+        Self { repository, git_ref, arrivals: Vec::new(), listed_at: None, with_tags: false, untold: None, version: 0 }
     }
 
     /// The newest arrival.
@@ -198,6 +201,11 @@ impl Track {
             (Some(end), Some(begin)) if self.chain_of(end) == begin => Ok(Place::New(end + 1)),
             (_, Some(begin)) => Ok(Place::New(begin)),
             (Some(end), None) => Ok(Place::New(end + 1)),
+            // What made the ref came before all that is known, unless the ref was deleted since and nobody told of that: then it is where
+            // this left it.
+            (None, None) if push.before.is_none() && matches!(tip, Tip::At(now) if now != push.commit.as_ref()) => {
+                Ok(Place::New(0))
+            }
             (None, None) => newest_or_doubt,
         }
     }

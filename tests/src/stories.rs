@@ -15,3 +15,4 @@ mod requests;
 mod secrets;
 mod telling;
 mod trouble;
+mod watching;

@@ -79,7 +79,7 @@ pub async fn open(
         rules,
         logs,
         keep,
-        access: Access::new(tokens(settings)),
+        access: Access::new(tokens(settings)).knowing(settings.identities.clone()),
         base_url,
         wake: Wake::default(),
         beside: TaskTracker::new(),
@@ -119,9 +119,10 @@ async fn local_engine(
 async fn store(settings: &Settings, aws: &Aws, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
     match settings.store {
         StoreChoice::Sqlite => {
-            let data = &settings.data;
-            let opened = SqliteStore::open(data, clock);
-            Ok(Arc::new(opened.with_context(|| format!("the data folder {}", data.display()))?))
+            let data = settings.data.clone();
+            // An older one may have much to be brought forward.
+            let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&data, clock)).await?;
+            Ok(Arc::new(opened.with_context(|| format!("the data folder {}", settings.data.display()))?))
         }
         StoreChoice::Dynamodb => {
             let table = settings.aws.table.as_deref().context("the store dynamodb needs a table")?;
@@ -131,7 +132,8 @@ async fn store(settings: &Settings, aws: &Aws, clock: Arc<dyn Clock>) -> anyhow:
             } else {
                 DynamoStore::open(client, table, clock).await
             };
-            Ok(Arc::new(opened.with_context(|| format!("the table {table}"))?))
+            let opened = opened.with_context(|| format!("the table {table}"))?;
+            Ok(Arc::new(opened.keeping(settings.keep.deliveries, settings.keep.runs)))
         }
     }
 }

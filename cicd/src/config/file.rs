@@ -10,7 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::Origin;
 use super::gather::{Gather, Given};
 use super::keys::{
-    AUTH, AUTH_TOKENS, AWS, AwsKey, CONFIG_FLAG, CONFIG_VARIABLE, FORGES, ForgeKey, KIND, NAME, PERSON, PLAIN,
+    AUTH, AUTH_PEOPLE, AUTH_TOKENS, AWS, AwsKey, CONFIG_FLAG, CONFIG_VARIABLE, FORGES, ForgeKey, IDENTITIES, KIND,
+    NAME, PERSON, PLAIN,
 };
 
 /// The file that is read when no other is named; it may be missing.
@@ -22,6 +23,9 @@ pub(super) struct File {
     pub(super) plain: BTreeMap<&'static str, Given>,
     pub(super) aws: Option<Table>,
     pub(super) forges: Vec<Table>,
+    /// The tokens of `[auth]`.
+    pub(super) tokens: Vec<Table>,
+    /// The other names of people in `[auth]`.
     pub(super) people: Vec<Table>,
 }
 
@@ -91,20 +95,23 @@ impl Reading<'_, '_> {
                     file.forges = self.tables(value, &keys);
                 }
                 AWS => file.aws = self.table("[aws]", value, &AwsKey::ALL.map(AwsKey::file)),
-                AUTH => file.people = self.auth(value),
+                AUTH => self.auth(value, &mut file),
                 key => file.plain.extend(self.text(key, value).map(|given| (key, given))),
             }
         }
         file
     }
 
-    fn auth(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Table> {
+    fn auth(&mut self, value: &Spanned<DeValue<'_>>, file: &mut File) {
         let Some(table) = value.get_ref().as_table() else {
-            self.unfit(AUTH, value, "a table: [auth]");
-            return Vec::new();
+            return self.unfit(AUTH, value, "a table: [auth]");
         };
-        let lists = self.known(table, &[AUTH_TOKENS]);
-        lists.into_iter().flat_map(|(_, value)| self.tables(value, &PERSON)).collect()
+        for (key, value) in self.known(table, &[AUTH_TOKENS, AUTH_PEOPLE]) {
+            match key {
+                AUTH_PEOPLE => file.people = self.tables(value, &IDENTITIES),
+                _ => file.tokens = self.tables(value, &PERSON),
+            }
+        }
     }
 
     /// The entries whose keys are known; the others are mistakes.
@@ -154,7 +161,7 @@ impl Reading<'_, '_> {
     fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Vec<Given> {
         let lists = ForgeKey::ALL.into_iter().filter(|key| key.is_list()).map(ForgeKey::file);
         let lists = lists.chain(AwsKey::ALL.into_iter().filter(|key| key.is_list()).map(AwsKey::file));
-        let may_be_list = lists.into_iter().any(|list| list == key);
+        let may_be_list = lists.into_iter().chain([IDENTITIES[1]]).any(|list| list == key);
         match value.get_ref().as_array() {
             Some(items) if may_be_list => items.iter().filter_map(|item| self.text(key, item)).collect(),
             _ => self.text(key, value).into_iter().collect(),

@@ -54,6 +54,12 @@ pub const AUTH_TOKENS: &str = "tokens";
 pub const AUTH_VARIABLE: &str = "POINTSMAN_AUTH_TOKENS";
 /// The keys of one person.
 pub const PERSON: [&str; 2] = ["name", "token"];
+/// The list of their other names: `[auth] people = [{name, is}]`.
+pub const AUTH_PEOPLE: &str = "people";
+/// The same in the environment: `name=identity`, comma-separated.
+pub const AUTH_PEOPLE_VARIABLE: &str = "POINTSMAN_AUTH_PEOPLE";
+/// The keys of one person there; the second is a list.
+pub const IDENTITIES: [&str; 2] = ["name", "is"];
 
 /// The table of the things on AWS.
 pub const AWS: &str = "aws";
@@ -206,8 +212,11 @@ mod tests {
                 "[[forges]]",
                 "[auth]",
                 AUTH_TOKENS,
+                AUTH_PEOPLE,
+                AUTH_PEOPLE_VARIABLE,
             ])
-            .chain(PERSON);
+            .chain(PERSON)
+            .chain(IDENTITIES);
         for word in words {
             assert!(described.contains(&format!("`{word}`")), "docs/configuration.md does not name `{word}`");
         }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use router::run::Person;
+use router::run::{Identity, Person};
 
 use super::file::Table;
 use super::gather::{Gather, Given};
-use super::keys::{AUTH_VARIABLE, LISTEN, PERSON};
+use super::keys::{AUTH_PEOPLE_VARIABLE, AUTH_VARIABLE, IDENTITIES, LISTEN, PERSON};
 use super::{Origin, PersonToken};
 
 /// Shorter tokens can be guessed.
@@ -41,6 +41,52 @@ pub(super) fn read(tables: &[Table], gather: &mut Gather<'_>) -> Vec<PersonToken
     let mut people: Vec<PersonToken> = Vec::new();
     for (name, token) in pairs {
         people.extend(person(&name, &token, &people, gather));
+    }
+    people
+}
+
+/// Reads people's other names: those of the environment, or else those of the file.
+pub(super) fn identities(tables: &[Table], gather: &mut Gather<'_>) -> BTreeMap<Person, Vec<Identity>> {
+    let [name_key, is_key] = IDENTITIES;
+    let mut pairs = Vec::new();
+    for given in gather.variable_list(AUTH_PEOPLE_VARIABLE) {
+        match given.text.split_once('=') {
+            Some((name, identity)) => {
+                let part = |text: &str| Given { text: text.trim().to_owned(), origin: given.origin.clone() };
+                pairs.push((part(name), part(identity)));
+            }
+            None => {
+                gather.wrong(&given.origin, "another name has no person", "write name=github:login, or name=e-mail")
+            }
+        }
+    }
+    if pairs.is_empty() {
+        for table in tables {
+            match (table.one(name_key), table.values.get(is_key)) {
+                (Some(name), Some(all)) => pairs.extend(all.iter().map(|one| (name.clone(), one.clone()))),
+                _ => gather.wrong(
+                    &table.origin,
+                    "a person has a name and other names",
+                    "write {name = \"dana\", is = [\"github:dana-d\", \"dana@example.org\"]}",
+                ),
+            }
+        }
+    }
+    let mut people: BTreeMap<Person, Vec<Identity>> = BTreeMap::new();
+    for (name, identity) in pairs {
+        match (Person::new(&name.text), Identity::new(&identity.text)) {
+            (Ok(person), Ok(identity)) => people.entry(person).or_default().push(identity),
+            (Err(invalid), _) => {
+                gather.wrong(&name.origin, invalid.to_string(), "write the name that the rule file's people have");
+            }
+            (_, Err(invalid)) => {
+                gather.wrong(
+                    &identity.origin,
+                    invalid.to_string(),
+                    "write github:login, gitlab:login or an e-mail address",
+                );
+            }
+        }
     }
     people
 }

@@ -205,6 +205,28 @@ fn all_tokens_may_be_one_secret() {
 }
 
 #[test]
+fn people_have_other_names() {
+    let said = |settings: &Settings| {
+        let all = settings.identities.iter();
+        all.map(|(person, is)| format!("{person}: {:?}", is.iter().cloned().map(String::from).collect::<Vec<_>>()))
+            .collect::<Vec<_>>()
+    };
+    let file = "[auth]\npeople = [{name = \"dana\", is = [\"github:Dana-D\", \"dana@example.org\"]}, {name = \"kim\", is = \"work:kim\"}]";
+    let told = [r#"dana: ["github:Dana-D", "dana@example.org"]"#, r#"kim: ["work:kim"]"#];
+    assert_eq!(said(&World::new(file).settings()), told);
+    let variable = "dana=github:Dana-D, kim=work:kim,dana=dana@example.org";
+    assert_eq!(said(&World::new("").var("POINTSMAN_AUTH_PEOPLE", variable).settings()), told);
+    for (wrong, words) in
+        [("dana", "has no person"), ("dana=dana", "identity"), ("dana=git hub:x", "identity"), ("=a@b", "person")]
+    {
+        let mistakes = World::new("").var("POINTSMAN_AUTH_PEOPLE", wrong).mistakes();
+        assert!(mistakes.contains(words), "{wrong}: {mistakes}");
+    }
+    let mistakes = World::new("[auth]\npeople = [{name = \"dana\"}]").mistakes();
+    assert!(mistakes.contains("a person has a name and other names"), "{mistakes}");
+}
+
+#[test]
 fn two_people_do_not_share_a_token() {
     let world = World::new("").var("POINTSMAN_AUTH_TOKENS", "a=0123456789abcdefghij,b=0123456789abcdefghij");
     assert!(world.mistakes().contains("also another's"), "{}", world.mistakes());

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, Uri};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use octocrab::Octocrab;
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
 use router::secret::Secret;
 use router::status::{DESCRIPTION_MAX, Status, StatusState};
@@ -179,6 +179,14 @@ impl Forge for Github {
 
     async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         self.all_branches(repository).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.all_tags(repository).await
+    }
+
+    async fn author(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater> {
+        self.author_of(repository, commit).await
     }
 
     async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use gitlab::api::projects::repository::commits::{CommitStatusState, CompareCommits, CreateCommitStatus};
 use gitlab::api::projects::repository::files::File;
 use gitlab::api::{AsyncQuery, Endpoint};
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Origin, Repository};
 use router::secret::Secret;
 use router::status::{Status, StatusState};
@@ -170,6 +170,14 @@ impl Forge for Gitlab {
 
     async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         self.all_branches(repository).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.all_tags(repository).await
+    }
+
+    async fn author(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater> {
+        self.author_of(repository, commit).await
     }
 
     async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, RepoPath, Repository};
 use router::status::Status;
 
@@ -76,6 +76,17 @@ impl Forge for Local {
         let refs = git::refs(&self.folder(repository)?).await.map_err(|error| TryLater::new(error.to_string()))?;
         let branches: Vec<_> = refs.into_iter().filter(|(found, _)| found.branch().is_some()).collect();
         Ok(Some(branches).filter(|branches| branches.len() <= BRANCHES_MAX))
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        let refs = git::refs(&self.folder(repository)?).await.map_err(|error| TryLater::new(error.to_string()))?;
+        let tags: Vec<_> = refs.into_iter().filter(|(found, _)| found.tag().is_some()).collect();
+        Ok(Some(tags).filter(|tags| tags.len() <= BRANCHES_MAX))
+    }
+
+    async fn author(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater> {
+        let email = git::author_email(&self.folder(repository)?, commit).await;
+        Ok(Author { email: email.map_err(|error| TryLater::new(error.to_string()))?, ..Author::default() })
     }
 
     async fn missing(&self, _commit: &Commit, _wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
 use router::status::Status;
 
@@ -50,6 +50,14 @@ impl Forge for Renewed {
 
     async fn branches(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         self.0.load_full().branches(repository).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.0.load_full().tags(repository).await
+    }
+
+    async fn author(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater> {
+        self.0.load_full().author(repository, commit).await
     }
 
     async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

@@ -7,13 +7,13 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::response::Response;
-use metrics::counter;
 use serde_json::json;
 
 use super::body;
 use super::error::{self, Failure};
 use super::webhooks::BODY_TIME;
 use crate::app::App;
+use crate::measures;
 use crate::sns::{self, Refused};
 
 /// A message has at most 256 KiB; in JSON each of its bytes may take six.
@@ -45,6 +45,6 @@ pub(super) async fn take(State(app): State<Arc<App>>, headers: HeaderMap, body: 
             ("unavailable", Err(Failure::try_again()))
         }
     };
-    counter!("pointsman_callbacks_total", "outcome" => outcome).increment(1);
+    measures::callback(outcome);
     answer
 }

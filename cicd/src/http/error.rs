@@ -68,6 +68,11 @@ impl Failure {
         Self { header: Some((RETRY_AFTER, "5")), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, words) }
     }
 
+    /// Nothing can be taken now, and why, in words for whoever watches.
+    pub(super) fn not_ready(why: &str) -> Self {
+        Self { words: format!("not ready: {why}"), ..Self::try_again() }
+    }
+
     /// The body is larger than anything we take.
     pub(super) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))

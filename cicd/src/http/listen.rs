@@ -31,11 +31,11 @@ const OTHER_FILES: u64 = 512;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves until stopped; then requests under way are finished and it returns.
-pub async fn serve(door: TcpListener, app: Router, stop: &CancellationToken) {
+pub async fn serve(door: Arc<TcpListener>, app: Router, stop: &CancellationToken) {
     serve_within(HEAD_TIME, door, app, stop).await;
 }
 
-async fn serve_within(head_time: Duration, door: TcpListener, app: Router, stop: &CancellationToken) {
+async fn serve_within(head_time: Duration, door: Arc<TcpListener>, app: Router, stop: &CancellationToken) {
     let room = Arc::new(Semaphore::new(connections()));
     let under_way = GracefulShutdown::new();
     loop {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     async fn answer_within(head_time: Duration, sent: &[u8]) -> String {
-        let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let door = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
         let address = door.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = {
@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_dawdle_keep_nobody_else_waiting() {
-        let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let door = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
         let address = door.local_addr().unwrap();
         let stop = CancellationToken::new();
         let whole = |body: axum::body::Bytes| async move { body.len().to_string() };

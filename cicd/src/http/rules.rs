@@ -110,6 +110,7 @@ impl Described {
             before: None,
             commit: CommitId::new("1".repeat(40))?,
             actor: self.actor.clone(),
+            author: Default::default(),
             created: false,
             forced: false,
             pushed_at: None,

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use router::run::Person;
+use router::run::{Identity, Person};
 
 use super::error::{self, Failure};
 use super::guard;
@@ -31,6 +31,8 @@ pub(super) struct Visit {
     pub(super) address: String,
     /// Who asks: proved where names must be, else as the asker calls themselves.
     pub(super) who: Option<Person>,
+    /// Their other names.
+    pub(super) also: Vec<Identity>,
     /// Names must be proved here.
     pub(super) proof_needed: bool,
     /// A page is wanted, not data.
@@ -48,9 +50,11 @@ impl Visit {
         let headers = &parts.headers;
         let wants_page =
             !parts.uri.path().ends_with(".json") && text(headers, &ACCEPT).is_some_and(|all| all.contains("text/html"));
+        let who = who(app, headers);
         Self {
             address: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
-            who: who(app, headers),
+            also: who.as_ref().map(|who| app.access.also(who)).unwrap_or_default(),
+            who,
             proof_needed: app.access.needs_proof(),
             wants_page,
             from_elsewhere: headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site"),

@@ -10,7 +10,6 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
-use metrics::counter;
 use router::id::{DeliveryId, ForgeKind, ForgeName};
 use router::verify::Headers;
 use serde::Serialize;
@@ -18,8 +17,9 @@ use serde::Serialize;
 use super::body::{self, Held};
 use super::error::{self, Failure};
 use crate::app::App;
+use crate::measures;
 use crate::receive::{NotReceived, receive};
-use crate::store::StoreError;
+use crate::store::{Remembered, StoreError};
 
 /// GitHub's own limit for a webhook's body.
 const BODY_LIMIT: usize = 25 * 1024 * 1024;
@@ -48,7 +48,7 @@ pub(super) async fn take(
     let body = match read(&headers, body).await {
         Ok(body) => body,
         Err(failure) => {
-            count(&forge, "unread", "");
+            measures::delivery(&forge, "unread", "");
             return Err(failure);
         }
     };
@@ -56,26 +56,22 @@ pub(super) async fn take(
     let received = tokio::time::timeout(STORE_TIME, receive(&app, &forge, &headers, body.bytes.clone())).await;
     match received.unwrap_or_else(|_late| Err(StoreError::Unavailable("it is too slow".to_owned()).into())) {
         Ok(received) => {
-            count(&forge, "received", "");
+            let repeated = received.remembered == Remembered::Seen;
+            measures::delivery(&forge, if repeated { "repeated" } else { "received" }, "");
             let receipt = format!("{}/deliveries/{}", app.base_url, received.delivery);
             Ok(error::taken(&Taken { delivery: received.delivery, receipt }))
         }
         Err(NotReceived::NoSuchForge) => Err(Failure::not_found("forge")),
         Err(NotReceived::Rejected(rejected)) => {
-            count(&forge, "rejected", rejected.as_str());
+            measures::delivery(&forge, "rejected", rejected.as_str());
             tracing::warn!(forge.name = %forge, reason = rejected.as_str(), "a webhook was rejected");
             Err(Failure::not_genuine(format!("not genuine: check the webhook's secret ({})", proof_of(&app, &forge))))
         }
         Err(NotReceived::Unavailable(error)) => {
-            count(&forge, "unavailable", "");
+            measures::delivery(&forge, "unavailable", "");
             Err(error.into())
         }
     }
-}
-
-fn count(forge: &ForgeName, outcome: &'static str, reason: &'static str) {
-    let forge = forge.to_string();
-    counter!("pointsman_deliveries_total", "forge" => forge, "outcome" => outcome, "reason" => reason).increment(1);
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Held, Failure> {

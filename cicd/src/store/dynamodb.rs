@@ -59,6 +59,7 @@
 //! | `tracks` | 1 | read 1/4 KB of all |
 //! | `notices` | 1 | read 1 + for each its size / 4 |
 //! | `notice_told` | 1 | write 1; and `commit` writes 2 for each |
+//! | `backlog` | 3, one more for each of three in which something waits | read 3 + for at most a hundred *D*/4 and *S*/4, for each live run *R*/4 |
 //! | `ready` | 1 | write 1 |
 //!
 //! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each track, claim, release,
@@ -82,11 +83,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use router::id::{DeliveryId, GitRef, Repository, RunId};
 use router::run::Run;
 use router::status::Status;
@@ -98,11 +98,12 @@ use self::key::Key;
 use self::table::Table;
 use self::update::Update;
 use super::{
-    Before, Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Pruned, Remembered, RunFilter, Settled,
-    Store, StoreError, Undecided,
+    Backlog, Before, Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Pruned, Remembered, RunFilter,
+    Settled, Store, StoreError, Undecided,
 };
 use crate::clock::Clock;
 
+mod backlog;
 mod change;
 mod debts;
 mod deliveries;
@@ -121,7 +122,7 @@ mod update;
 pub use self::schema::create_table;
 
 /// How long what is over is kept, unless it is said otherwise.
-pub const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// The memory of a service on AWS, in one table.
 pub struct DynamoStore {
@@ -137,8 +138,8 @@ pub struct DynamoStore {
 /// How long what is over is kept.
 #[derive(Debug, Clone, Copy)]
 struct Kept {
-    deliveries: Duration,
-    runs: Duration,
+    deliveries: SignedDuration,
+    runs: SignedDuration,
 }
 
 /// When what is written now may be taken away once it is over, in seconds since 1970.
@@ -181,7 +182,7 @@ impl DynamoStore {
 
     /// Keeps deliveries for so long, and runs for so long after their end.
     #[must_use]
-    pub fn keeping(self, deliveries: Duration, runs: Duration) -> Self {
+    pub fn keeping(self, deliveries: SignedDuration, runs: SignedDuration) -> Self {
         Self { kept: Kept { deliveries, runs }, ..self }
     }
 
@@ -195,7 +196,7 @@ impl DynamoStore {
 
     fn expiry(&self) -> Expiry {
         let now = self.clock.now().as_second();
-        let after = |kept: Duration| now.saturating_add(i64::try_from(kept.as_secs()).unwrap_or(i64::MAX));
+        let after = |kept: SignedDuration| now.saturating_add(kept.as_secs());
         let Kept { deliveries, runs } = self.kept;
         Expiry { delivery: after(deliveries), run: after(runs), link: after(runs.max(RETENTION)) }
     }
@@ -269,6 +270,10 @@ impl Store for DynamoStore {
     /// The table's time to live does it.
     async fn prune(&self, _before: &Before, _most: usize) -> Result<Pruned, StoreError> {
         Ok(Pruned::default())
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        backlog::backlog(&self.table, self.expiry().run).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -23,13 +23,14 @@ use self::folder::Folder;
 use self::readers::Readers;
 use self::writer::{Writer, whole};
 use super::{
-    Before, Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Pruned, Remembered, RunFilter, Settled,
-    Store, StoreError, Undecided,
+    Backlog, Before, Change, Commit, Committed, Delivery, DeliveryRecord, Notice, Owed, Pruned, Remembered, RunFilter,
+    Settled, Store, StoreError, Undecided,
 };
 use crate::clock::Clock;
 
 mod aside;
 mod bodies;
+mod backlog;
 mod change;
 mod checkpoint;
 mod columns;
@@ -52,6 +53,8 @@ pub use history::history;
 const BUSY: Duration = Duration::from_secs(5);
 /// What a connection that writes remembers of the file. Forges' ids are in no order, so new ones go all over their index.
 const CACHE_KIBIBYTES: i64 = 16 * 1024;
+/// The same while the database is opened, when nobody waits for an answer yet.
+const OPENING: Duration = Duration::from_secs(60);
 /// Prepared statements that a connection keeps; more than there are.
 const STATEMENTS: usize = 64;
 
@@ -74,7 +77,9 @@ impl SqliteStore {
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let folder = Folder::take(folder)?;
         let mut connection = connect(&folder)?;
+        connection.busy_timeout(OPENING)?;
         schema::migrate(&mut connection)?;
+        connection.busy_timeout(BUSY)?;
         aside::give_back(&connection)?;
         let readers = Readers::open(&folder.database())?;
         let checkpoints = Checkpoints::spawn(connect(&folder)?)?;
@@ -209,6 +214,10 @@ impl Store for SqliteStore {
     async fn prune(&self, before: &Before, most: usize) -> Result<Pruned, StoreError> {
         let before = *before;
         self.writer.ask(move |connection| whole(connection, |_| true, |c| prune::prune(c, &before, most))).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.readers.ask(backlog::backlog).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -9,9 +9,9 @@ use jiff::SignedDuration;
 use router::run::Run;
 use router::status::Status;
 
-use super::mended;
 use crate::app::App;
 use crate::change;
+use crate::measures;
 use crate::report::desired;
 use crate::store::{Change, Commit, Owed, RunFilter, Settled, StoreError};
 
@@ -65,7 +65,7 @@ async fn owe_again(app: &App, commit: Commit, missing: Vec<Status>) -> Result<()
     let owed = Owed { commit: commit.clone(), version: 0, failures: 0, posted: Vec::new() };
     app.store.settle(&owed, &told, Settled::Paid).await?;
     app.store.commit(Change { owed: vec![commit], ..Change::default() }).await?;
-    mended("status");
+    measures::repaired("status");
     app.wake.report.notify_one();
     Ok(())
 }

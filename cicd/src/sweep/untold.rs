@@ -1,18 +1,20 @@
 //! Pushes that nobody told of: the forge could not reach us, its webhook was off, or it told of none of many.
 //!
-//! The forge's branches are compared with what is known of them. A branch that stands where nobody told it to be for
-//! [`GRACE`] was pushed, and that is taken in as if it had been told; told later, it is the same push. When a repository is
-//! looked at for the first time, its branches are where they are, and start nothing. Tags are not looked at, nor deletions.
+//! The forge's branches and tags are compared with what is known of them. One that stands where nobody told it to be for
+//! [`GRACE`] was pushed, and that is taken in as if it had been told; told later, it is the same push. When the branches or the tags
+//! of a repository are looked at for the first time, they are where they are, and start nothing. Deletions start nothing either, so
+//! they are not looked for.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use router::event::{ChangedFiles, Delivered, Event, Push};
+use router::event::{Author, ChangedFiles, Delivered, Event, Push};
 use router::id::{CommitId, GitRef, Repository};
 use router::track::{Arrival, Place, Track, Untold};
 
-use super::mended;
 use crate::app::App;
+use crate::forge::TryLater;
+use crate::measures;
 use crate::order;
 use crate::store::{Change, Delivery, StoreError};
 
@@ -29,13 +31,22 @@ const RECENT: usize = 200;
 pub(super) async fn find(app: &App) -> Result<(), StoreError> {
     for repository in repositories(app).await? {
         let Some(forge) = app.forges.get(&repository.forge) else { continue };
-        match forge.branches(&repository).await {
-            Ok(Some(branches)) => compare(app, &repository, branches).await?,
-            Ok(None) => tracing::debug!(repo.name = %repository, "it has too many branches to be looked at"),
-            Err(why) => tracing::warn!(repo.name = %repository, "its branches cannot be looked at: {why}"),
-        }
+        let Some(branches) = looked(&repository, "branches", forge.branches(&repository).await) else { continue };
+        let tags = looked(&repository, "tags", forge.tags(&repository).await);
+        compare(app, &repository, branches, tags).await?;
     }
     Ok(())
+}
+
+type Refs = Vec<(GitRef, CommitId)>;
+
+fn looked(repository: &Repository, what: &str, answer: Result<Option<Refs>, TryLater>) -> Option<Refs> {
+    match answer {
+        Ok(Some(refs)) => return Some(refs),
+        Ok(None) => tracing::debug!(repo.name = %repository, "it has too many {what} to be looked at"),
+        Err(why) => tracing::warn!(repo.name = %repository, "its {what} cannot be looked at: {why}"),
+    }
+    None
 }
 
 /// Those that the rules name, and of those under a glob the ones that somebody told of lately.
@@ -58,13 +69,15 @@ async fn repositories(app: &App) -> Result<Vec<Repository>, StoreError> {
     Ok(once)
 }
 
-async fn compare(app: &App, repository: &Repository, branches: Vec<(GitRef, CommitId)>) -> Result<(), StoreError> {
+async fn compare(app: &App, repository: &Repository, branches: Refs, tags: Option<Refs>) -> Result<(), StoreError> {
     let known = app.store.tracks(repository).await?;
     let first_look = known.iter().all(|track| track.listed_at.is_none());
+    // A repository may have no tags, so its branches remember that they were looked for.
+    let (with_tags, first_tags) = (tags.is_some(), !known.iter().any(|track| track.with_tags));
     let mut known: BTreeMap<GitRef, Track> = known.into_iter().map(|track| (track.git_ref.clone(), track)).collect();
     let now = app.clock.now();
     let mut noted = Vec::new();
-    for (git_ref, commit) in branches {
+    for (git_ref, commit) in branches.into_iter().chain(tags.unwrap_or_default()) {
         // What git itself would refuse is no name, and a merge queue's trial merges are nobody's push.
         let is_ours = GitRef::new(&git_ref.to_string()).is_ok() && !git_ref.short().starts_with("gh-readonly-queue/");
         if !is_ours {
@@ -72,7 +85,9 @@ async fn compare(app: &App, repository: &Repository, branches: Vec<(GitRef, Comm
         }
         let read = known.remove(&git_ref).unwrap_or_else(|| Track::new(repository.clone(), git_ref));
         let mut track = read.clone();
-        match look(&mut track, &commit, first_look, now) {
+        track.with_tags |= with_tags;
+        let is_first = if track.git_ref.tag().is_some() { first_tags } else { first_look };
+        match look(&mut track, &commit, is_first, now) {
             Look::Fine => {}
             Look::Pushed => take_in(app, &track, commit).await?,
         }
@@ -126,6 +141,7 @@ async fn take_in(app: &App, track: &Track, commit: CommitId) -> Result<(), Store
         before,
         commit,
         actor: String::new(),
+        author: Author::default(),
         forced: false,
         changed: ChangedFiles::Unknown("nobody told of this push".to_owned()),
         message: String::new(),
@@ -137,7 +153,7 @@ async fn take_in(app: &App, track: &Track, commit: CommitId) -> Result<(), Store
     let headers = vec![("x-pointsman-event".to_owned(), "seen".to_owned())];
     let delivery = Delivery { forge: repository.forge.clone(), received_at: app.clock.now(), delivered, headers, body };
     app.store.remember(&delivery).await?;
-    mended("push");
+    measures::repaired("push");
     app.wake.dispatch.notify_one();
     Ok(())
 }

@@ -109,9 +109,20 @@ struct PushBody {
     sender: Account,
 }
 
+/// `username` is there when GitHub knows whose address it is.
+#[derive(Deserialize, Default)]
+struct Person {
+    #[serde(default, deserialize_with = "or_default")]
+    username: String,
+    #[serde(default, deserialize_with = "or_default")]
+    email: String,
+}
+
 #[derive(Deserialize)]
 struct HeadCommit {
     id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    author: Person,
     #[serde(default, deserialize_with = "or_default")]
     message: String,
 }
@@ -145,12 +156,26 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         (GitRef::Tag(_), None) | (GitRef::Branch(_) | GitRef::Request(_), _) => after,
     };
     let (created, forced) = (body.created || before.is_none(), body.forced);
+    let author = body.head_commit.as_ref().map(|head| reading::author(&head.author.username, &head.author.email));
+    let author = author.unwrap_or_default();
     let message = reading::message(body.head_commit.as_ref().map_or("", |head| &head.message));
     let changed = match incomplete(&git_ref, created, forced, &body.commits) {
         Some(why) => ChangedFiles::Unknown(why),
         None => reading::files(body.commits.into_iter().flat_map(Commit::paths)),
     };
-    Ok(Event::Push(Push { repository, git_ref, before, commit, actor, created, forced, changed, message, pushed_at }))
+    Ok(Event::Push(Push {
+        repository,
+        git_ref,
+        before,
+        commit,
+        actor,
+        author,
+        created,
+        forced,
+        changed,
+        message,
+        pushed_at,
+    }))
 }
 
 /// Why the listed commits do not tell all the files that changed, if so.
@@ -211,6 +236,8 @@ struct ChangeRequestBody {
 struct PullRequest {
     #[serde(default, deserialize_with = "or_default")]
     title: String,
+    #[serde(default, deserialize_with = "or_default")]
+    user: Account,
     head: Side,
     base: Side,
 }
@@ -226,7 +253,7 @@ struct Side {
 
 fn change_request(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     let body: ChangeRequestBody = serde_json::from_slice(json)?;
-    let PullRequest { title, head, base } = body.pull_request;
+    let PullRequest { title, user, head, base } = body.pull_request;
     let of_this = |repo: &Repo| repo.full_name.eq_ignore_ascii_case(&body.repository.full_name);
     Ok(Event::ChangeRequest(ChangeRequest {
         repository: repository(&body.repository, forge)?,
@@ -240,6 +267,7 @@ fn change_request(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         before: body.before.and_then(|before| CommitId::new(before).ok()),
         moved: matches!(body.action.as_str(), "opened" | "reopened" | "synchronize"),
         actor: reading::actor([&body.sender.login]),
+        author: reading::author(&user.login, ""),
         title: reading::message(&title),
         changed: ChangedFiles::default(),
     }))

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::reading::{self, Why, or_default};
-use super::{About, ChangeRequest, ChangedFiles, Deleted, Delivered, Event, Push};
+use super::{About, Author, ChangeRequest, ChangedFiles, Deleted, Delivered, Event, Push};
 use crate::id::{CommitId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
 use crate::verify::{Verified, WEBHOOK_ID};
 
@@ -85,12 +85,28 @@ fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, 
     Option::deserialize(value).map(Some)
 }
 
+/// GitLab names a commit's author by name and address, never by account.
+#[derive(Deserialize, Default)]
+struct Person {
+    #[serde(default, deserialize_with = "or_default")]
+    email: String,
+}
+
+impl Person {
+    /// An address that GitLab hides says nothing.
+    fn author(&self) -> Author {
+        reading::author("", if self.email == "[REDACTED]" { "" } else { &self.email })
+    }
+}
+
 #[derive(Deserialize)]
 struct Commit {
     #[serde(default, deserialize_with = "or_default")]
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     message: String,
+    #[serde(default, deserialize_with = "or_default")]
+    author: Person,
     added: Option<Vec<String>>,
     modified: Option<Vec<String>>,
     removed: Option<Vec<String>>,
@@ -116,6 +132,8 @@ fn push(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
     };
     let newest = body.commits.iter().find(|listed| listed.id == commit.as_str()).or(body.commits.last());
     let message = reading::message(newest.map_or("", |commit| &commit.message));
+    let author = body.commits.iter().find(|listed| listed.id == commit.as_str());
+    let author = author.map(|commit| commit.author.author()).unwrap_or_default();
     let created = before.is_none();
     let changed = match incomplete(&git_ref, created, &body.commits, body.total_commits_count) {
         Some(why) => ChangedFiles::Unknown(why),
@@ -127,6 +145,7 @@ fn push(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         before,
         commit,
         actor,
+        author,
         created,
         forced: false,
         changed,
@@ -194,6 +213,8 @@ struct MergeRequest {
 #[derive(Deserialize)]
 struct LastCommit {
     id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    author: Person,
 }
 
 #[derive(Deserialize, Default)]
@@ -221,6 +242,7 @@ fn change_request(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         // A source that is gone is not ours either.
         fork: request.source_project_id.is_none() || request.source_project_id != request.target_project_id,
         from: RepoPath::new(&request.source.path_with_namespace).ok(),
+        author: request.last_commit.as_ref().map(|commit| commit.author.author()).unwrap_or_default(),
         commit: request.last_commit.map(|commit| CommitId::new(commit.id)).transpose()?,
         // Of the many updates only those with an `oldrev` have new commits.
         moved: matches!(request.action.as_str(), "open" | "reopen")

@@ -13,6 +13,7 @@
 //!  "before":     "<40 or 64 hex>",     all zeros, null or left out: it is new
 //!  "after":      "<40 or 64 hex>",     the commit, also for an annotated tag; all zeros: it is gone
 //!  "actor":      "dana",               may be left out, like all that follows
+//!  "author":     "dana@example.org",   of the newest commit
 //!  "message":    "mend the points",    of the newest commit
 //!  "forced":     false,                history was rewritten
 //!  "changed":    ["src/a.rs"]}         all of them, or left out: not known
@@ -58,6 +59,8 @@ struct PushBody {
     #[serde(default, deserialize_with = "or_default")]
     actor: String,
     #[serde(default, deserialize_with = "or_default")]
+    author: String,
+    #[serde(default, deserialize_with = "or_default")]
     message: String,
     #[serde(default, deserialize_with = "or_default")]
     forced: bool,
@@ -80,6 +83,7 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         None => ChangedFiles::Unknown("the hook did not say".to_owned()),
     };
     let (created, message) = (before.is_none(), reading::message(&body.message));
+    let author = reading::author("", &body.author);
     let forced = body.forced;
     Ok(Event::Push(Push {
         repository,
@@ -87,6 +91,7 @@ fn push(json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
         before,
         commit,
         actor,
+        author,
         created,
         forced,
         changed,

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
-use super::{About, ChangedFiles, Delivered, Event, Unreadable};
+use super::{About, Author, ChangedFiles, Delivered, Event, Unreadable};
 use crate::id::{DeliveryId, ForgeKind, ForgeName, GitRef, Invalid, RepoPath, Repository};
 use crate::verify::Verified;
 
@@ -44,6 +44,10 @@ pub(super) fn message(text: &str) -> String {
 /// The first name that is there.
 pub(super) fn actor<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().find(|name| !name.is_empty()).map_or_else(String::new, |name| at_most(name, ACTOR))
+}
+
+pub(super) fn author(login: &str, email: &str) -> Author {
+    Author { login: at_most(login, ACTOR), email: at_most(email, ACTOR) }
 }
 
 pub(super) fn word(text: &str) -> String {

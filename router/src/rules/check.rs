@@ -63,6 +63,7 @@ fn push(test: &Expectation, repository: Repository) -> Push {
         before,
         commit,
         actor: test.actor.clone(),
+        author: Default::default(),
         created: test.created,
         forced: test.forced,
         changed: test.changed.clone(),

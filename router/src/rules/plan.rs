@@ -221,6 +221,7 @@ routes:
             before: None,
             commit: CommitId::new("1".repeat(40)).unwrap(),
             actor: "dana".to_owned(),
+            author: Default::default(),
             created: false,
             forced: false,
             pushed_at: None,

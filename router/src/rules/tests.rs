@@ -34,6 +34,7 @@ fn push(name: &str, changed: ChangedFiles) -> Push {
         before: Some(CommitId::new("b".repeat(40)).unwrap()),
         commit: CommitId::new("a".repeat(40)).unwrap(),
         actor: "dana".to_owned(),
+        author: Default::default(),
         created: false,
         forced: false,
         changed,

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Applied, Artifact, EnvironmentRun, GateState, Outcome, Person, Run, RunEvent, RunState, Stop, Vote};
-use super::{Work, WorkState};
+use super::{Applied, Artifact, EnvironmentRun, GateState, Identity, Makers, Outcome, Person, Run, RunEvent, RunState};
+use super::{Stop, Vote, Work, WorkState};
 use crate::id::{EnvironmentName, StageName};
 use crate::pipeline::Environment;
 
@@ -28,7 +28,9 @@ impl Run {
                 self.stage_ended(stage, outcome, artifact.as_ref(), exports, at)
             }
             RunEvent::GateReached { environment } => self.gate_reached(environment, at),
-            RunEvent::Approved { environment, by, comment } => self.approved(environment, by, comment, at),
+            RunEvent::Approved { environment, by, also, comment } => {
+                self.approved(environment, (by, also), comment, at)
+            }
             RunEvent::Rejected { environment, by, comment } => self.rejected(environment, by, comment, at),
             RunEvent::GateOpened { environment } => self.gate_opened(environment, at),
             RunEvent::GateHeld { environment } => self.gate_held(environment, at),
@@ -62,6 +64,21 @@ impl Run {
     pub fn waiting_at(&self) -> Option<(&EnvironmentRun, &Environment)> {
         let at = self.environments.iter().position(|place| place.gate.state == GateState::Waiting)?;
         Some((&self.environments[at], &self.plan.environments[at]))
+    }
+
+    /// Who made its commit.
+    pub fn makers(&self) -> Makers<'_> {
+        Makers { forge: &self.key.repository.forge, actor: &self.actor, author: &self.author }
+    }
+
+    /// How many more people must say yes at an environment; none where nobody need.
+    pub fn missing_at(&self, name: &EnvironmentName) -> usize {
+        let Some(at) = self.environments.iter().position(|place| place.name == *name) else { return 0 };
+        self.environments[at].gate.missing(self.plan.environments[at].approval.as_ref(), &self.makers())
+    }
+
+    fn stages_are_done(&self) -> bool {
+        self.stages.iter().all(|stage| stage.work.state == WorkState::Succeeded)
     }
 
     fn started(&mut self) -> Applied {
@@ -144,18 +161,30 @@ impl Run {
         Applied::Moved
     }
 
-    fn approved(&mut self, name: &EnvironmentName, by: &Person, comment: &str, at: Timestamp) -> Applied {
-        let author = self.actor.clone();
+    /// A yes is to one commit and what its stages made of it, so it counts when they are over and not before.
+    fn approved(
+        &mut self,
+        name: &EnvironmentName,
+        (by, also): (&Person, &[Identity]),
+        comment: &str,
+        at: Timestamp,
+    ) -> Applied {
+        let is_done = self.stages_are_done();
+        let (forge, actor, author) = (self.key.repository.forge.clone(), self.actor.clone(), self.author.clone());
         let Some((place, planned)) = self.gate_waiting(name) else {
             return Applied::Stale("no gate waits there");
         };
+        if !is_done {
+            return Applied::Stale("its stages are not over yet; try again in a moment");
+        }
+        let makers = Makers { forge: &forge, actor: &actor, author: &author };
         if place.gate.is_late(at) {
             return Applied::Stale("the gate's time is over");
         }
         if place.gate.approvals.iter().any(|vote| vote.by == *by) {
             return Applied::Stale("they said so before");
         }
-        if planned.approval.as_ref().is_none_or(|approval| approval.allows(by, &author).is_err()) {
+        if planned.approval.as_ref().is_none_or(|approval| approval.allows(by, also, &makers).is_err()) {
             return Applied::Stale("they may not decide here");
         }
         place.gate.approvals.push(Vote { by: by.clone(), at, comment: comment.to_owned() });
@@ -173,10 +202,11 @@ impl Run {
 
     /// Moves nothing but the words: people see what a gate waits for.
     fn gate_held(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
-        let Some((place, planned)) = self.gate_waiting(name) else {
+        let missing = self.missing_at(name);
+        let Some((_, planned)) = self.gate_waiting(name) else {
             return Applied::Stale("no gate waits there");
         };
-        if place.gate.missing(planned.approval.as_ref()) > 0 || planned.closed(at).is_none() {
+        if missing > 0 || planned.closed(at).is_none() {
             return Applied::Stale("the calendar does not hold it");
         }
         if self.standing(at).1 == self.because {
@@ -186,10 +216,11 @@ impl Run {
     }
 
     fn gate_opened(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
+        let missing = self.missing_at(name);
         let Some((place, planned)) = self.gate_waiting(name) else {
             return Applied::Stale("no gate waits there");
         };
-        if place.gate.missing(planned.approval.as_ref()) > 0 {
+        if missing > 0 {
             return Applied::Stale("people are still needed");
         }
         if planned.closed(at).is_some() {
@@ -295,7 +326,7 @@ impl Run {
 
     /// What follows from the parts of a live run.
     fn conclude(&mut self, at: Timestamp) {
-        let stages_done = self.stages.iter().all(|stage| stage.work.state == WorkState::Succeeded);
+        let stages_done = self.stages_are_done();
         let all_done = stages_done && self.environments.iter().all(|place| place.deploy.state == WorkState::Succeeded);
         // What was to follow belongs to the newer push too, so a chain that is cut off has not succeeded.
         if all_done && (self.stopping.is_none() || self.then.is_empty()) {
@@ -318,10 +349,12 @@ impl Run {
     /// Where a live run stands, in a word and a sentence.
     fn standing(&self, at: Timestamp) -> (RunState, String) {
         if let Some((place, planned)) = self.waiting_at() {
-            let missing = place.gate.missing(planned.approval.as_ref());
+            let missing = self.missing_at(&place.name);
             let because = match &planned.approval {
                 Some(approval) if missing > 0 => {
-                    format!("waits at {} for {} of {}", place.name, missing, approval.by.join(", "))
+                    let more = approval.wanted(&self.makers()) > approval.min as usize;
+                    let why = if more { "; one more, for nobody knows who made the commit" } else { "" };
+                    format!("waits at {} for {} of {}{why}", place.name, missing, approval.by.join(", "))
                 }
                 _ => match planned.closed(at) {
                     Some(closed) => format!("{} waits {closed}", place.name),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{EnvironmentRun, Gate, Run, RunKey, RunState, StageRun, Work};
-use crate::event::Push;
+use crate::event::{Author, Push};
 use crate::id::{DeliveryId, RunId};
 use crate::pipeline::Planned;
 
@@ -52,6 +52,7 @@ impl Run {
         let title = push.message.lines().next().unwrap_or_default().chars().take(200).collect();
         Some(Self {
             actor: push.actor.clone(),
+            author: push.author.clone(),
             title,
             deliveries: vec![delivery.clone()],
             rules: rules.to_owned(),
@@ -99,6 +100,7 @@ impl Run {
     fn like(&self, key: RunKey, first: &Planned, then: &[Planned], now: Timestamp) -> Self {
         Self {
             actor: self.actor.clone(),
+            author: self.author.clone(),
             title: self.title.clone(),
             deliveries: self.deliveries.clone(),
             rules: self.rules.clone(),
@@ -134,6 +136,7 @@ impl Run {
             then: then.to_vec(),
             stopping: None,
             actor: String::new(),
+            author: Author::default(),
             title: String::new(),
             deliveries: Vec::new(),
             rules: String::new(),

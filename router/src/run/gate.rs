@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::Invalid;
+use crate::event::Author;
+use crate::id::{ForgeName, Invalid};
 use crate::pipeline::Approval;
 
 /// A gate before an environment.
@@ -95,6 +96,81 @@ impl From<Person> for String {
     }
 }
 
+/// Another name of a person: an account on a forge, `github:dana-d`, or an e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Identity {
+    /// An account on the forge of this name.
+    Account(ForgeName, String),
+    /// An e-mail address, as commits have it.
+    Email(String),
+}
+
+impl Identity {
+    /// Reads `<forge>:<login>` or an e-mail address.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is neither.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::new("identity", text, "<forge>:<login>, such as github:dana-d, or an e-mail address");
+        let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_control() || c.is_whitespace());
+        match text.split_once(':') {
+            Some((forge, login)) if is_plain(login) => {
+                Ok(Self::Account(ForgeName::new(forge).map_err(|_| invalid())?, login.to_owned()))
+            }
+            None if is_plain(text) && text.contains('@') => Ok(Self::Email(text.to_owned())),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+impl TryFrom<String> for Identity {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::new(&text)
+    }
+}
+
+impl From<Identity> for String {
+    fn from(identity: Identity) -> Self {
+        match identity {
+            Identity::Account(forge, login) => format!("{forge}:{login}"),
+            Identity::Email(address) => address,
+        }
+    }
+}
+
+/// Who made a commit, as far as its forge has told: whoever pushed it, and its author.
+#[derive(Debug, Clone, Copy)]
+pub struct Makers<'r> {
+    /// Where the accounts are.
+    pub forge: &'r ForgeName,
+    /// Who pushed.
+    pub actor: &'r str,
+    /// Who made the commit.
+    pub author: &'r Author,
+}
+
+impl Makers<'_> {
+    /// Nobody can be told to be somebody else.
+    pub fn are_unknown(&self) -> bool {
+        self.actor.is_empty() && self.author.is_unknown()
+    }
+
+    /// Whether a person is one of them: by the name they decide under, or by any other of theirs.
+    fn include(&self, person: &Person, also: &[Identity]) -> bool {
+        let is = |name: &str| {
+            let theirs = [self.actor, &self.author.login, &self.author.email];
+            theirs.iter().any(|known| !known.is_empty() && known.eq_ignore_ascii_case(name))
+        };
+        let is_also = |identity: &Identity| match identity {
+            Identity::Account(forge, login) => forge == self.forge && is(login),
+            Identity::Email(address) => is(address),
+        };
+        is(person.as_str()) || also.iter().any(is_also)
+    }
+}
+
 /// Why a person may not decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
@@ -106,17 +182,17 @@ pub enum NotAllowed {
         /// Who may.
         by: String,
     },
-    /// They pushed the commit, and the rules want somebody else.
-    #[error("{0} pushed this commit; somebody else must decide (not_author)")]
+    /// They made or pushed the commit, and the rules want somebody else.
+    #[error("{0} made or pushed this commit; somebody else must decide (not_author)")]
     Author(Person),
 }
 
 impl Approval {
-    /// Whether `person` may decide about a commit that `author` pushed.
+    /// Whether `person`, who has these other names too, may decide about a commit that others made.
     ///
     /// # Errors
     /// [`NotAllowed`], in words for that person.
-    pub fn allows(&self, person: &Person, author: &str) -> Result<(), NotAllowed> {
+    pub fn allows(&self, person: &Person, also: &[Identity], makers: &Makers<'_>) -> Result<(), NotAllowed> {
         let named = self
             .people
             .iter()
@@ -124,10 +200,16 @@ impl Approval {
         if !named {
             return Err(NotAllowed::NotNamed { person: person.clone(), by: self.by.join(", ") });
         }
-        if self.not_author && person.as_str().eq_ignore_ascii_case(author) {
+        if self.not_author && makers.include(person, also) {
             return Err(NotAllowed::Author(person.clone()));
         }
         Ok(())
+    }
+
+    /// How many different people must say yes. Where nobody knows who made the commit it is one more, for one of them may
+    /// have.
+    pub fn wanted(&self, makers: &Makers<'_>) -> usize {
+        self.min as usize + usize::from(self.not_author && makers.are_unknown())
     }
 }
 
@@ -138,8 +220,7 @@ impl Gate {
     }
 
     /// How many more people must say yes.
-    pub fn missing(&self, approval: Option<&Approval>) -> usize {
-        let wanted = approval.map_or(0, |approval| approval.min as usize);
-        wanted.saturating_sub(self.approvals.len())
+    pub fn missing(&self, approval: Option<&Approval>, makers: &Makers<'_>) -> usize {
+        approval.map_or(0, |approval| approval.wanted(makers)).saturating_sub(self.approvals.len())
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn push(branch: &str, commit: char) -> Push {
         before: None,
         commit: CommitId::new(commit.to_string().repeat(40)).unwrap(),
         actor: "eli".to_owned(),
+        author: Default::default(),
         created: false,
         forced: false,
         changed: ChangedFiles::known(["src/a.rs"]),

@@ -190,3 +190,12 @@ proptest! {
         prop_assert_eq!(&track.head().unwrap().commit, &Some(tip));
     }
 }
+
+#[test]
+fn what_made_the_ref_came_first_wherever_the_ref_is_now() {
+    let mut track = told(&["B>C"]);
+    assert_eq!(tell(&mut track, ".>A", Tip::At(Some(&id('D')))), (Place::New(0), 1), "nobody has told of D yet");
+    assert_eq!(way(&track), "AC");
+    let mut track = told(&["B>C"]);
+    assert_eq!(tell(&mut track, ".>A", Tip::At(Some(&id('A')))), (Place::New(1), 1), "deleted, and made anew");
+}

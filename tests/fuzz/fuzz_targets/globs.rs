@@ -26,6 +26,7 @@ fuzz_target!(|said: (&str, &str)| {
         before: None,
         commit: CommitId::new("1".repeat(40)).expect("a commit"),
         actor: String::new(),
+        author: Default::default(),
         created: false,
         forced: false,
         pushed_at: None,

@@ -342,6 +342,7 @@ fn run(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> Run 
         before: None,
         commit,
         actor: "dana".to_owned(),
+        author: Default::default(),
         created: false,
         forced: false,
         changed: ChangedFiles::Unknown(String::new()),

@@ -99,6 +99,7 @@ impl Subject {
             before: pushed.before.clone(),
             commit: pushed.commit.clone(),
             actor: "dana".to_owned(),
+            author: Default::default(),
             created: pushed.before.is_none(),
             forced: false,
             changed: ChangedFiles::Unknown("the event could not say".to_owned()),

@@ -44,6 +44,7 @@ pub(crate) fn push(n: u32) -> Push {
         before: n.checked_sub(1).map(commit_id),
         commit: commit_id(n),
         actor: "dana".to_owned(),
+        author: Default::default(),
         created: n == 0,
         forced: false,
         changed: ChangedFiles::Unknown("the branch is new".to_owned()),

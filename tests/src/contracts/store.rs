@@ -12,12 +12,14 @@ use router::status::StatusState;
 
 use self::lasting::*;
 use self::notices::*;
+use self::waiting::*;
 use super::samples;
 
 mod dynamodb;
 mod lasting;
 mod notices;
 mod sqlite;
+mod waiting;
 
 /// Where a store keeps what it holds. Opening it again, after the first one was dropped, is what a restart does.
 trait Shelf {
@@ -489,6 +491,7 @@ macro_rules! contract {
             where_a_ref_has_been_is_saved_under_the_version_that_was_read
             what_is_live_or_young_or_undecided_is_never_forgotten
             a_debt_that_claims_to_be_due_much_later_is_due
+            what_waits_is_counted_with_its_age
             it_is_ready_when_it_can_be_written_to
         ]);
     };

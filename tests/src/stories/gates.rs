@@ -2,6 +2,7 @@
 
 use cicd::control::{Answer, Refusal};
 use cicd::engine::Sight;
+use cicd::sweep::Sweeper;
 use router::id::ForgeKind;
 use router::run::{Person, Run, RunState};
 
@@ -22,7 +23,7 @@ async fn only_those_whom_the_rules_name_open_a_gate() {
     let (pushed, run) = waiting(&house, ForgeKind::Github).await;
     for (who, words) in [
         ("mallory", "mallory is not among those who may decide here: leads"),
-        ("octocat", "octocat pushed this commit; somebody else must decide (not_author)"),
+        ("octocat", "octocat made or pushed this commit; somebody else must decide (not_author)"),
     ] {
         let who = if run.actor == "dana" && who == "octocat" { "dana" } else { who };
         let words = words.replace("octocat", &run.actor);
@@ -37,6 +38,75 @@ async fn only_those_whom_the_rules_name_open_a_gate() {
     house.run(&pushed.commit, RunState::Succeeded).await;
     assert!(matches!(house.decide(&run, "prod", Answer::Approve, "lee").await, Err(Refusal::NotNow(_))));
     house.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_run_at_the_same_gate_takes_the_place_of_the_older() {
+    let rules = super::house::RULES.replace("to: [stage, prod]}", "to: [stage, prod], concurrency: queue}");
+    let house = House::with_rules(&rules).await;
+    let (older, run) = waiting(&house, ForgeKind::Github).await;
+    let shop = house.world.github("acme/shop");
+    let newer = shop.push("main", |work| work.write("src/c.rs", "fn c() {}\n").by("dana"));
+    house.deliver(&newer).await;
+    let waits = house.run(&newer.commit, RunState::Waiting).await;
+    let over = house.run(&older.commit, RunState::Superseded).await;
+    assert_eq!(over.because, format!("superseded by {}", newer.commit.short()));
+    assert!(matches!(house.decide(&run, "prod", Answer::Approve, "lee").await, Err(Refusal::NotNow(_))));
+    house.decide(&waits, "prod", Answer::Approve, "lee").await.unwrap();
+    house.run(&newer.commit, RunState::Succeeded).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_author_is_known_under_all_their_names() {
+    for kind in [ForgeKind::Github, ForgeKind::Gitlab] {
+        let house = House::open().await;
+        let shop = house.shop(kind);
+        // The world's people commit as `<name>@example.com`, and `octo` is nobody whom the rules name.
+        let pushed = shop.push("main", |work| work.write("src/b.rs", "fn b() {}\n").by("octo"));
+        house.deliver(&pushed).await;
+        let run = house.run(&pushed.commit, RunState::Waiting).await;
+        // An account is one on its own forge, an address is the same everywhere.
+        let known: &[&str] = if kind == ForgeKind::Github { &["lee", "octocat"] } else { &["lee"] };
+        for who in known {
+            match house.decide(&run, "prod", Answer::Approve, who).await {
+                Err(Refusal::NotAllowed(said)) => assert!(said.starts_with(&format!("{who} made or pushed")), "{said}"),
+                other => panic!("{kind} {who}: {other:?}"),
+            }
+        }
+        let other = if kind == ForgeKind::Github { "dana" } else { "octocat" };
+        house.decide(&run, "prod", Answer::Approve, other).await.unwrap();
+        house.run(&pushed.commit, RunState::Succeeded).await;
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn of_a_push_that_nobody_told_of_the_commits_author_is_asked_for() {
+    for silent in [false, true] {
+        let house = House::open().await;
+        let shop = house.shop(ForgeKind::Github);
+        let sweep = async || Sweeper::default().sweep(&house.app).await.unwrap();
+        sweep().await;
+        let lost = shop.push("main", |work| work.write("src/b.rs", "fn b() {}\n").by("octo"));
+        sweep().await;
+        house.clock.advance_seconds(120);
+        if silent {
+            house.world.hub.forget_authors();
+        }
+        sweep().await;
+        let run = house.run(&lost.commit, RunState::Waiting).await;
+        if silent {
+            assert!(run.because.starts_with("waits at prod for 2 of leads; one more"), "{}", run.because);
+            house.decide(&run, "prod", Answer::Approve, "lee").await.unwrap();
+            assert!(matches!(house.decide(&run, "prod", Answer::Approve, "lee").await, Err(Refusal::NotNow(_))));
+        } else {
+            assert!(matches!(house.decide(&run, "prod", Answer::Approve, "lee").await, Err(Refusal::NotAllowed(_))));
+        }
+        house.decide(&run, "prod", Answer::Approve, "dana").await.unwrap();
+        house.run(&lost.commit, RunState::Succeeded).await;
+        house.close().await;
+    }
 }
 
 async fn somebody_says_no(kind: ForgeKind) -> Vec<String> {

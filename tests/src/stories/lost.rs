@@ -55,6 +55,44 @@ async fn a_push_that_nobody_told_of_is_found_on_gitlab() {
     a_push_is_lost(ForgeKind::Gitlab).await;
 }
 
+async fn a_tag_is_lost(kind: ForgeKind) {
+    let house = House::open().await;
+    let shop = house.shop(kind);
+    shop.tag("v1", "main");
+    look(&house).await;
+    let lost = shop.tag("v2", "main");
+    let annotated = shop.annotated_tag("v3", "main", "the third");
+    look(&house).await;
+    house.clock.advance_seconds(120);
+    look(&house).await;
+    house
+        .until("both are deployed", async || {
+            let runs = house.runs(&lost.commit).await;
+            runs.len() == 2 && runs.iter().all(|run| run.state == RunState::Succeeded)
+        })
+        .await;
+    let mut tags: Vec<_> = house.runs(&lost.commit).await.iter().map(|run| run.key.git_ref.to_string()).collect();
+    tags.sort();
+    assert_eq!(tags, ["refs/tags/v2", "refs/tags/v3"], "v1 was there when its repository was looked at first");
+    for late in [&lost, &annotated] {
+        house.deliver(late).await;
+    }
+    let told: Vec<_> = house.runs(&lost.commit).await.iter().map(|run| run.deliveries.len()).collect();
+    assert_eq!(told, [2, 2], "told late, it is the same push");
+    house.everything_told().await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_tag_that_nobody_told_of_is_found_on_github() {
+    a_tag_is_lost(ForgeKind::Github).await;
+}
+
+#[tokio::test]
+async fn a_tag_that_nobody_told_of_is_found_on_gitlab() {
+    a_tag_is_lost(ForgeKind::Gitlab).await;
+}
+
 async fn a_status_is_overwritten(kind: ForgeKind, wrong: &str) {
     let house = House::open().await;
     let shop = house.shop(kind);
@@ -119,10 +157,13 @@ async fn what_is_old_is_forgotten_and_its_files_with_it() {
     look(&house).await;
     assert!(house.log(&run, "synth").is_empty(), "logs are kept for 30 days");
     assert_eq!(house.runs(&old.commit).await.len(), 1, "runs for 90");
+    let mirror = house.world.folder("data").join("mirrors/github/acme/shop.git");
+    assert!(mirror.is_dir(), "it was used by the young push");
 
     house.clock.advance_seconds(60 * 86_400);
     look(&house).await;
     assert!(house.runs(&old.commit).await.is_empty());
+    assert!(!mirror.exists(), "nobody has used it for 60 days");
     assert_eq!(house.runs(&young.commit).await.len(), 1);
     let ids: Vec<_> = house.app.store.deliveries(9, None).await.unwrap();
     assert_eq!(ids.iter().map(|record| record.delivered.id.as_str()).collect::<Vec<_>>(), [young.delivery.id()]);

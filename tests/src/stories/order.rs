@@ -93,6 +93,50 @@ async fn with_queue_the_newer_push_waits_its_turn() {
 }
 
 #[tokio::test]
+async fn with_queue_a_push_that_is_told_late_has_its_turn_before_newer_ones_that_wait() {
+    let house = House::open().await;
+    let shop = house.shop(ForgeKind::Github);
+    let first = slow(&shop, &house, "queue/a", "first");
+    house.deliver(&first).await;
+    at_work(&house, "first").await;
+    let second = slow(&shop, &house, "queue/a", "second");
+    let third = shop.push("queue/a", |work| work.write("ci/test.sh", "echo quick\n"));
+    house.deliver(&third).await;
+    house.deliver(&second).await;
+    let_go(&house, "first");
+    at_work(&house, "second").await;
+    assert_eq!(house.runs(&third.commit).await[0].state, RunState::Queued, "it was pushed after the second");
+    let_go(&house, "second");
+    house.run(&third.commit, RunState::Succeeded).await;
+    house.run(&second.commit, RunState::Succeeded).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn with_queue_a_push_that_is_told_when_a_newer_one_has_begun_comes_too_late() {
+    for kind in [ForgeKind::Github, ForgeKind::Gitlab] {
+        let house = House::open().await;
+        let shop = house.shop(kind);
+        let first = shop.push("queue/a", |work| work.write("src/a.rs", "fn first() {}\n"));
+        house.deliver(&first).await;
+        house.run(&first.commit, RunState::Succeeded).await;
+        let late = shop.push("queue/a", |work| work.write("src/b.rs", "fn b() {}\n"));
+        let newer = slow(&shop, &house, "queue/a", "newer");
+        house.deliver(&newer).await;
+        at_work(&house, "newer").await;
+        house.deliver(&late).await;
+        let run = house.run(&late.commit, RunState::Superseded).await;
+        assert_eq!(run.because, format!("superseded by {}", newer.commit.short()));
+        let_go(&house, "newer");
+        house.run(&newer.commit, RunState::Succeeded).await;
+        let by = router::run::Person::new("lee").unwrap();
+        cicd::control::retry(&house.app, &run.id, by).await.unwrap();
+        house.run(&late.commit, RunState::Succeeded).await;
+        house.close().await;
+    }
+}
+
+#[tokio::test]
 async fn the_same_push_is_the_same_run_however_it_comes() {
     let house = House::open().await;
     let shop = house.shop(ForgeKind::Github);

@@ -11,7 +11,7 @@ use cicd::config::{ForgeSettings, Settings};
 use cicd::engine::EngineEvent;
 use cicd::forge::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
 use cicd::store::{Change, Commit, RunFilter};
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, ForgeKind, GitRef, Repository};
 use router::run::{Run, RunState};
 use router::secret::Secret;
@@ -106,6 +106,12 @@ impl Forge for Slow {
         Err(TryLater::new("it has no refs"))
     }
 
+    async fn tags(&self, _: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        Ok(None)
+    }
+    async fn author(&self, _: &Repository, _: &CommitId) -> Result<Author, TryLater> {
+        Ok(Author::default())
+    }
     async fn branches(&self, _: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         Ok(None)
     }

@@ -54,6 +54,7 @@ struct State {
     failures: VecDeque<Failure>,
     calls: Vec<String>,
     last_id: u64,
+    no_authors: bool,
 }
 
 impl State {
@@ -197,6 +198,11 @@ impl FakeForge {
         if let Some(hosted) = self.shared.state().hosted.get_mut(path) {
             hosted.pipelines.clear();
         }
+    }
+
+    /// It does not say who made a commit any more.
+    pub fn forget_authors(&self) {
+        self.shared.state().no_authors = true;
     }
 
     /// Shows so many statuses of one context of a commit that GitHub takes no more.

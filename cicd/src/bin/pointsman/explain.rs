@@ -145,6 +145,7 @@ fn described(args: &Args, rules: &Rules) -> anyhow::Result<Push> {
         before: None,
         commit: CommitId::new("1".repeat(40))?,
         actor: args.actor.clone().unwrap_or_default(),
+        author: Default::default(),
         created: args.created,
         forced: args.forced,
         changed: changed(&args.changed),

@@ -95,9 +95,15 @@ async fn tell(args: &Args, secret: &Secret, line: &str) -> anyhow::Result<()> {
     };
     let none = "0".repeat(after.len());
     let (before, after) = (commit(before).await?, commit(after).await?);
-    let message = match &after {
-        Some(commit) => git::message(Path::new("."), commit).await.unwrap_or_default(),
-        None => String::new(),
+    let (message, author) = match &after {
+        Some(commit) => {
+            let here = Path::new(".");
+            (
+                git::message(here, commit).await.unwrap_or_default(),
+                git::author_email(here, commit).await.unwrap_or_default(),
+            )
+        }
+        None => Default::default(),
     };
     let forced = match (&before, &after) {
         (Some(before), Some(after)) => !git::is_ancestor(Path::new("."), before, after).await.unwrap_or(true),
@@ -105,7 +111,7 @@ async fn tell(args: &Args, secret: &Secret, line: &str) -> anyhow::Result<()> {
     };
     let id_of = |commit: &Option<CommitId>| commit.as_ref().map_or(none.clone(), ToString::to_string);
     let body = json!({"repository": args.repository, "ref": git_ref, "before": id_of(&before), "after": id_of(&after),
-        "actor": args.actor, "message": message, "forced": forced});
+        "actor": args.actor, "author": author, "message": message, "forced": forced});
     let body = body.to_string().into_bytes();
     let mut id = [0u8; 16];
     getrandom::fill(&mut id).context("no random numbers")?;

@@ -48,6 +48,7 @@ pub(super) fn run(git_ref: GitRef, stages: &[&str], environments: &[&str]) -> Ru
         before: None,
         commit: CommitId::new("c".repeat(40)).unwrap(),
         actor: "eli".to_owned(),
+        author: Default::default(),
         created: false,
         forced: false,
         changed: ChangedFiles::Unknown("new".to_owned()),

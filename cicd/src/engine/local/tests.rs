@@ -137,6 +137,7 @@ fn run_of(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> R
         before: None,
         commit,
         actor: "$(id)`id`".to_owned(),
+        author: Default::default(),
         created: true,
         forced: false,
         changed: ChangedFiles::Unknown(String::new()),

@@ -4,6 +4,7 @@
 //! * <https://docs.github.com/rest/commits/statuses#get-the-combined-status-for-a-specific-reference> lists the newest of each context.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use router::event::Author;
 use router::id::{CommitId, GitRef, Repository};
 use router::status::Status;
 use serde::Deserialize;
@@ -36,7 +37,7 @@ struct Object {
 }
 
 #[derive(Deserialize)]
-struct Branch {
+struct Named {
     name: String,
     commit: Head,
 }
@@ -44,6 +45,28 @@ struct Branch {
 #[derive(Deserialize)]
 struct Head {
     sha: String,
+}
+
+/// <https://docs.github.com/rest/commits/commits#get-a-commit>: the account is null when GitHub does not know whose address it is.
+#[derive(Deserialize)]
+struct Made {
+    author: Option<Account>,
+    commit: MadeBy,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    login: String,
+}
+
+#[derive(Deserialize)]
+struct MadeBy {
+    author: Option<Signed>,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    email: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,19 +107,39 @@ impl Github {
         &self,
         repository: &Repository,
     ) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.all_refs(repository, "branches", GitRef::Branch).await
+    }
+
+    /// For an annotated tag GitHub gives the commit here, and not the tag object.
+    pub(super) async fn all_tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        self.all_refs(repository, "tags", GitRef::Tag).await
+    }
+
+    async fn all_refs(
+        &self,
+        repository: &Repository,
+        kind: &str,
+        named: impl Fn(String) -> GitRef,
+    ) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         let mut all = Vec::new();
         for page in 1..=BRANCHES_MAX / PAGE {
-            let route = format!("/repos/{}/branches?per_page={PAGE}&page={page}", repository.path);
-            let branches: Vec<Branch> = self.ask(route).await?;
-            let last = branches.len() < PAGE;
-            for branch in branches {
-                all.push((GitRef::Branch(branch.name), read(&branch.commit.sha)?));
+            let route = format!("/repos/{}/{kind}?per_page={PAGE}&page={page}", repository.path);
+            let refs: Vec<Named> = self.ask(route).await?;
+            let last = refs.len() < PAGE;
+            for found in refs {
+                all.push((named(found.name), read(&found.commit.sha)?));
             }
             if last {
                 return Ok(Some(all));
             }
         }
         Ok(None)
+    }
+
+    pub(super) async fn author_of(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater> {
+        let Made { author, commit } = self.ask(format!("/repos/{}/commits/{commit}", repository.path)).await?;
+        let email = commit.author.and_then(|signed| signed.email).unwrap_or_default();
+        Ok(Author { login: author.map(|account| account.login).unwrap_or_default(), email })
     }
 
     pub(super) async fn not_shown(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

@@ -1,17 +1,17 @@
 //! What GitLab is asked when our own knowledge is not enough.
 
 use gitlab::api::projects::repository::branches::{Branch, Branches};
-use gitlab::api::projects::repository::commits::{CommitStatuses, CompareCommits};
-use gitlab::api::projects::repository::tags::Tag;
-use gitlab::api::{AsyncQuery, Pagination, ParamValue, paged};
-use router::event::Push;
+use gitlab::api::projects::repository::commits::{Commit, CommitStatuses, CompareCommits};
+use gitlab::api::projects::repository::tags::{Tag, Tags};
+use gitlab::api::{AsyncQuery, Endpoint, Pageable, Pagination, ParamValue, paged};
+use router::event::{Author, Push};
 use router::id::{CommitId, GitRef, Repository};
 use router::status::Status;
 use serde::Deserialize;
 
 use super::{Gitlab, refused, state};
 use crate::forge::{BRANCHES_MAX, PAGE, TryLater};
-use crate::store::Commit;
+use crate::store;
 
 #[derive(Deserialize)]
 struct Named {
@@ -22,6 +22,13 @@ struct Named {
 #[derive(Deserialize)]
 struct Head {
     id: String,
+}
+
+/// <https://docs.gitlab.com/api/commits/#get-a-single-commit> names no account.
+#[derive(Deserialize)]
+struct Made {
+    #[serde(default)]
+    author_email: String,
 }
 
 #[derive(Deserialize)]
@@ -81,20 +88,39 @@ impl Gitlab {
         repository: &Repository,
     ) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         let endpoint = Branches::builder().project(repository.path.as_str()).build().expect("the project is given");
+        self.all_refs(endpoint, GitRef::Branch).await
+    }
+
+    pub(super) async fn all_tags(&self, repository: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        let endpoint = Tags::builder().project(repository.path.as_str()).build().expect("the project is given");
+        self.all_refs(endpoint, GitRef::Tag).await
+    }
+
+    async fn all_refs(
+        &self,
+        endpoint: impl Endpoint + Pageable + Sync,
+        named: impl Fn(String) -> GitRef,
+    ) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
         let endpoint = paged(endpoint, Pagination::Limit(BRANCHES_MAX));
-        let branches: Vec<Named> = endpoint
+        let refs: Vec<Named> = endpoint
             .query_async(&self.wire)
             .await
             .map_err(|error| refused::read(error, &self.token).refusal().unanswered())?;
-        if branches.len() >= BRANCHES_MAX {
+        if refs.len() >= BRANCHES_MAX {
             return Ok(None);
         }
-        let branches = branches.into_iter();
-        let all = branches.map(|branch| Ok((GitRef::Branch(branch.name), read(&branch.commit.id)?)));
+        let all = refs.into_iter().map(|found| Ok((named(found.name), read(&found.commit.id)?)));
         all.collect::<Result<_, TryLater>>().map(Some)
     }
 
-    pub(super) async fn not_shown(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
+    pub(super) async fn author_of(&self, repository: &Repository, commit: &CommitId) -> Result<Author, TryLater> {
+        let endpoint = Commit::builder().project(repository.path.as_str()).commit(commit.as_str()).build();
+        let endpoint = endpoint.expect("project and commit are all there is to give");
+        let made: Made = self.ask(endpoint).await.map_err(|refused| refused.refusal().unanswered())?;
+        Ok(Author { email: made.author_email, ..Author::default() })
+    }
+
+    pub(super) async fn not_shown(&self, commit: &store::Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {
         let endpoint = CommitStatuses::builder()
             .project(commit.repository.path.as_str())
             .commit(commit.commit.as_str())

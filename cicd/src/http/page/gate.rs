@@ -12,7 +12,7 @@ use super::{Tone, badge, parts};
 pub(crate) fn waiting(run: &Run) -> impl Iterator<Item = (&EnvironmentRun, &Approval)> {
     run.environments.iter().filter_map(|place| {
         let approval = approval(run, place)?;
-        let waits = place.gate.state == GateState::Waiting && place.gate.missing(Some(approval)) > 0;
+        let waits = place.gate.state == GateState::Waiting && run.missing_at(&place.name) > 0;
         waits.then_some((place, approval))
     })
 }
@@ -60,13 +60,14 @@ pub(crate) fn card(
 }
 
 fn who(run: &Run, place: &EnvironmentRun, approval: &Approval) -> Markup {
-    let missing = place.gate.missing(Some(approval));
+    let missing = run.missing_at(&place.name);
     html! {
         p.meta {
             span {
                 (missing) " more " @if missing == 1 { "yes" } @else { "different people’s yes" } " of "
                 b { (approval.by.join(", ")) }
-                @if approval.not_author && !run.actor.is_empty() { ", but not of " bdi { (run.actor) } ", who pushed it" }
+                @if approval.not_author && run.makers().are_unknown() { "; one more, for nobody knows who made the commit" }
+                @else if approval.not_author { ", but not of " bdi { (makers(run)) } ", who made it" }
             }
         }
         @for vote in &place.gate.approvals {
@@ -75,8 +76,16 @@ fn who(run: &Run, place: &EnvironmentRun, approval: &Approval) -> Markup {
     }
 }
 
+/// Whoever pushed it, and its author when that is another name.
+fn makers(run: &Run) -> String {
+    let mut names = vec![run.actor.as_str(), &run.author.login, &run.author.email];
+    names.retain(|name| !name.is_empty());
+    names.dedup();
+    names.join(", ")
+}
+
 fn answers(visit: &Visit, run: &Run, place: &EnvironmentRun, approval: &Approval, id: &str) -> Markup {
-    let refusal = visit.who.as_ref().and_then(|who| approval.allows(who, &run.actor).err());
+    let refusal = visit.who.as_ref().and_then(|who| approval.allows(who, &visit.also, &run.makers()).err());
     let has_said_yes = visit.who.as_ref().is_some_and(|who| place.gate.approvals.iter().any(|vote| vote.by == *who));
     html! {
         form.answers method="post" action={ "/runs/" (run.id) "/gates/" (place.name) } {

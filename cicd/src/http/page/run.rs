@@ -107,14 +107,14 @@ fn gate_stop(run: &Run, place: &EnvironmentRun) -> Markup {
     let tone = Tone::from(place.gate.state);
     let people = run.plan.environments.iter().find(|planned| planned.name == place.name);
     let people = people.and_then(|planned| planned.approval.as_ref());
-    let is_met = place.gate.missing(people) == 0;
+    let is_met = run.missing_at(&place.name) == 0;
     html! {
         li class={ "stop gate " (tone.as_str()) } {
             span.station {
                 span.mark { span { (tone) } }
                 span.name { "gate" }
                 span.sub { span { (parts::gate_word(place.gate.state)) } }
-                @if let Some(approval) = people { span.sub { (place.gate.approvals.len()) " of " (approval.min) " yes" } }
+                @if let Some(approval) = people { span.sub { (place.gate.approvals.len()) " of " (approval.wanted(&run.makers())) " yes" } }
                 @if place.gate.state == GateState::Waiting && is_met { span.sub { "until " (place.name) " is free" } }
             }
         }

@@ -225,6 +225,7 @@ pub(super) fn push(branch: &str) -> Push {
         before: None,
         commit: CommitId::new("a".repeat(40)).unwrap(),
         actor: "eli".to_owned(),
+        author: Default::default(),
         created: false,
         forced: false,
         changed: ChangedFiles::known(["src/a.rs"]),

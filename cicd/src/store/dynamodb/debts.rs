@@ -12,7 +12,7 @@ use super::update::Update;
 use crate::store::{Commit, Owed, PUT_OFF_MAX, Settled, StoreError};
 
 /// The list of what is owed, by when it is due.
-const LIST: &str = "due";
+pub(super) const LIST: &str = "due";
 /// Statuses that one request writes; an expression may hold three hundred operators.
 const TOLD_TOGETHER: usize = 100;
 
@@ -24,6 +24,7 @@ pub(super) fn owe(commit: &Commit, before: Option<&Item>, now: Timestamp, expire
     let due = waits.map_or_else(String::new, str::to_owned).max(sortable(nanoseconds(now)));
     Ok(Update::of(Key::debt(commit))
         .count("version")
+        .set_first("since", n(nanoseconds(now)))
         .set("listed", s(LIST))
         .set("place", s(due))
         .set("repository", json(&commit.repository)?)
@@ -87,7 +88,12 @@ pub(super) async fn settle(
     match settled {
         Settled::Paid => {
             let none = || debt().set("failures", n(0)).remove("reason");
-            let all = none().remove("listed").remove("place").only_if("version = :paid").with(":paid", n(owed.version));
+            let all = none()
+                .remove("listed")
+                .remove("place")
+                .remove("since")
+                .only_if("version = :paid")
+                .with(":paid", n(owed.version));
             if !table.update(all).await? {
                 table.update(none().only_if("attribute_exists(pk)")).await?;
             }

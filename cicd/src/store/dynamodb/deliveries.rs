@@ -116,6 +116,11 @@ pub(super) async fn undecided(table: &Table, most: usize) -> Result<Vec<Undecide
     Ok(waiting.iter().filter_map(|item| readable("delivery", item, undecided)).collect())
 }
 
+/// The first of them, as they stand in the table; one request's worth.
+pub(super) async fn first_undecided(table: &Table, most: usize) -> Result<Vec<Item>, StoreError> {
+    still_undecided(table, &table.take(table.partition(UNDECIDED).consistent_read(true), most).await?).await
+}
+
 /// The deliveries that pointers lead to. One that leads to nothing yet is left: its delivery may be on its way.
 async fn still_undecided(table: &Table, pointers: &[Item]) -> Result<Vec<Item>, StoreError> {
     let keys = pointers.iter().map(led_to).collect::<Result<Vec<_>, _>>()?;

@@ -14,8 +14,9 @@ pub(super) fn owe(connection: &Connection, commit: &Commit, now: Timestamp) -> R
     let key = CommitKey::from(commit);
     connection
         .prepare_cached(
-            "INSERT INTO owed (commit_id, git_ref, repository, version, due_at) VALUES (?1, ?2, ?3, 1, ?4) \
+            "INSERT INTO owed (commit_id, git_ref, repository, version, due_at, since) VALUES (?1, ?2, ?3, 1, ?4, ?4) \
              ON CONFLICT DO UPDATE SET version = version + 1, \
+             since = CASE WHEN due_at IS NULL THEN ?4 ELSE coalesce(since, due_at) END, \
              due_at = CASE WHEN failures > 0 THEN max(coalesce(due_at, ?4), ?4) ELSE ?4 END",
         )?
         .execute(params![key.commit_id, key.git_ref, key.repository, nanoseconds(now)])?;

@@ -1,6 +1,6 @@
 //! The tables, brought to this binary's version one numbered file at a time.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
 
@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_notices.sql"),
     include_str!("migrations/0004_tracks.sql"),
     include_str!("migrations/0005_same_bodies.sql"),
+    include_str!("migrations/0006_since.sql"),
 ];
 
 /// Brings the tables to this binary's version.
@@ -20,7 +21,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// All steps or none: a step that fails leaves the version that was there.
 fn migrate_with(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
-    let transaction = connection.transaction()?;
+    // Begun as a writer: one that has read first would not wait for whoever writes now.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let Some(missing) = steps.get(version as usize..) else {
         return Err(StoreError::Unavailable(format!(
@@ -94,9 +96,10 @@ mod tests {
     #[test]
     fn what_comes_after_everything_was_deleted_is_decided() {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
+        migrate_with(&mut connection, &MIGRATIONS[..1]).unwrap();
         let sample = include_str!("migrations/0001_sample.sql");
         connection.execute_batch(sample).unwrap();
+        migrate(&mut connection).unwrap();
         connection.execute_batch("UPDATE progress SET decided_up_to = 2; DELETE FROM deliveries").unwrap();
         connection.execute_batch(sample.lines().find(|line| line.contains("'d-2'")).unwrap()).unwrap();
         connection.execute_batch("UPDATE deliveries SET seq = 1").unwrap();

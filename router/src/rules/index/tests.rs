@@ -34,6 +34,7 @@ fn push(full: &str, changed: ChangedFiles, actor: &str) -> Push {
         before: None,
         commit: CommitId::new("1".repeat(40)).unwrap(),
         actor: actor.to_owned(),
+        author: Default::default(),
         created: false,
         forced: false,
         changed,

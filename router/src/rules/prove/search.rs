@@ -202,6 +202,7 @@ impl Space {
             before: CommitId::new("2".repeat(40)).ok().filter(|_| !created),
             commit: CommitId::new("1".repeat(40)).ok()?,
             actor: names[2].to_owned(),
+            author: Default::default(),
             created,
             forced,
             changed,

@@ -332,6 +332,7 @@ fn only_pushes_start_anything() {
         changed: ChangedFiles::default(),
         commit: None,
         actor: "dana".to_owned(),
+        author: Default::default(),
     };
     for (event, why) in [
         (

@@ -38,6 +38,7 @@ fn request(target: &str, source: &str, from: Option<&str>) -> ChangeRequest {
         before: None,
         moved: true,
         actor: "mallory".to_owned(),
+        author: Default::default(),
         title: "mend".to_owned(),
         changed: unknown(),
     }

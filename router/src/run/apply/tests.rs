@@ -24,7 +24,12 @@ fn person(name: &str) -> Person {
 }
 
 fn approved(environment: &str, by: &str) -> RunEvent {
-    RunEvent::Approved { environment: environment.parse().unwrap(), by: person(by), comment: String::new() }
+    RunEvent::Approved {
+        environment: environment.parse().unwrap(),
+        by: person(by),
+        also: Vec::new(),
+        comment: String::new(),
+    }
 }
 
 fn superseded() -> RunEvent {

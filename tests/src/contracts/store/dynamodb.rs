@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cicd::clock::FakeClock;
 use cicd::store::dynamodb::{DynamoStore, create_table};
 use cicd::store::{Change, Committed, Decided, Remembered, RunFilter, Settled, Store, StoreError};
+use jiff::SignedDuration;
 use router::event::{ChangedFiles, Event};
 use router::run::RunState;
 use tokio::sync::{Barrier, OnceCell};
@@ -251,7 +252,7 @@ async fn what_is_over_expires_and_what_is_live_does_not() {
 #[tokio::test]
 async fn what_is_over_expires_when_the_settings_say_and_what_a_run_needs_does_not() {
     const DAY: i64 = 24 * 60 * 60;
-    let days = |days: i64| std::time::Duration::from_secs((days * DAY).unsigned_abs());
+    let days = |days: i64| SignedDuration::from_secs(days * DAY);
     let table = Table::fresh();
     let store = table.store(&aws::endpoint()).await.keeping(days(2), days(3));
     started(&store, 1).await;

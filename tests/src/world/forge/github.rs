@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::door::{Refused, refuse};
 use super::hosted::{Hosted, Shown};
 use super::{Shared, git};
+use crate::world::moved::Made;
 
 /// GitHub takes so many statuses for one context of a commit and no more.
 pub(super) const STATUSES_MAX: usize = 1000;
@@ -29,6 +30,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/repos/{owner}/{name}/commits/{sha}/statuses", get(list_statuses))
         .route("/repos/{owner}/{name}/commits/{sha}/status", get(combined))
         .route("/repos/{owner}/{name}/branches", get(branches))
+        .route("/repos/{owner}/{name}/tags", get(tags))
+        .route("/repos/{owner}/{name}/commits/{sha}", get(commit))
         .route("/repos/{owner}/{name}/git/matching-refs/{*begin}", get(matching_refs))
         .route("/repos/{owner}/{name}/git/tags/{sha}", get(tag_object))
         .route("/repos/{owner}/{name}/compare/{basehead}", get(compare))
@@ -148,6 +151,33 @@ async fn branches(
     let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"sha": commit}, "protected": false});
     let listed: Vec<Value> = super::paged(hosted.branches(), &query).into_iter().map(named).collect();
     Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn tags(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name)): Path<(String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"sha": commit}});
+    let listed: Vec<Value> = super::paged(hosted.tags(), &query).into_iter().map(named).collect();
+    Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn commit(State(forge): State<Arc<Shared>>, Path((owner, name, sha)): Path<(String, String, String)>) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    if state.no_authors || !hosted.has_commit(&sha) {
+        return Err(not_found());
+    }
+    let made = Made::read(&hosted.bare, &sha);
+    let email = format!("{}@example.com", made.author);
+    let signed = json!({"name": made.author, "email": email});
+    Ok((
+        StatusCode::OK,
+        Json(json!({"sha": sha, "commit": {"author": signed}, "author": {"login": made.author, "id": 1}})),
+    ))
 }
 
 async fn matching_refs(

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::door::{Refused, refuse};
 use super::hosted::{Hosted, Job, Shown};
 use super::{Shared, git};
+use crate::world::moved::Made;
 
 /// GitLab takes so many characters in a field of a status.
 const FIELD_MAX: usize = 255;
@@ -27,7 +28,9 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/projects/{id}/repository/commits/{sha}/statuses", get(list_statuses))
         .route("/projects/{id}/repository/branches", get(branches))
         .route("/projects/{id}/repository/branches/{name}", get(branch))
+        .route("/projects/{id}/repository/tags", get(tags))
         .route("/projects/{id}/repository/tags/{name}", get(tag))
+        .route("/projects/{id}/repository/commits/{sha}", get(commit))
         .route("/projects/{id}/repository/compare", get(compare))
         .route("/projects/{id}/repository/files/{path}", get(file))
         .route("/projects/{id}/repository/archive.tar.gz", get(archive))
@@ -188,6 +191,29 @@ async fn branches(
     let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"id": commit}});
     let listed: Vec<Value> = super::paged(hosted.branches(), &query).into_iter().map(named).collect();
     Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn tags(
+    State(forge): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"id": commit}});
+    let listed: Vec<Value> = super::paged(hosted.tags(), &query).into_iter().map(named).collect();
+    Ok((StatusCode::OK, Json(json!(listed))))
+}
+
+async fn commit(State(forge): State<Arc<Shared>>, Path((id, sha)): Path<(String, String)>) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    if state.no_authors || !hosted.has_commit(&sha) {
+        return Err(not_found("Commit"));
+    }
+    let made = Made::read(&hosted.bare, &sha);
+    let email = format!("{}@example.com", made.author);
+    Ok((StatusCode::OK, Json(json!({"id": sha, "author_name": made.author, "author_email": email}))))
 }
 
 async fn branch(State(forge): State<Arc<Shared>>, Path((id, name)): Path<(String, String)>) -> Answer {

@@ -112,6 +112,15 @@ impl Hosted {
         self.all_refs().into_iter().filter_map(short).collect()
     }
 
+    /// Every tag by its short name, with the commit that it is or is the tag of.
+    pub(super) fn tags(&self) -> Vec<(String, String)> {
+        let commit = |(full, _): (String, String)| {
+            let name = full.strip_prefix("refs/tags/")?.to_owned();
+            Some((name, git::commit_of(&self.bare, &full)?))
+        };
+        self.all_refs().into_iter().filter_map(commit).collect()
+    }
+
     /// Whether a full commit id is a commit here; the id of a tag object is none.
     pub(super) fn has_commit(&self, id: &str) -> bool {
         let is_id = id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit());

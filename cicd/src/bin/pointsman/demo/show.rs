@@ -163,10 +163,8 @@ impl Shown {
 
     /// A gate that waits for people: say how to open it, or open it.
     async fn gate(&mut self, run: &Run) {
-        let Some((place, planned)) = run.waiting_at() else { return };
-        if place.gate.missing(planned.approval.as_ref()) == 0
-            || !self.gates.insert((run.id.clone(), place.name.to_string()))
-        {
+        let Some((place, _)) = run.waiting_at() else { return };
+        if run.missing_at(&place.name) == 0 || !self.gates.insert((run.id.clone(), place.name.to_string())) {
             return;
         }
         if self.opens_gates {

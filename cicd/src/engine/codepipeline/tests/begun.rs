@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use router::event::{ChangedFiles, Push};
+use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
 use router::status::Status;
 
@@ -58,6 +58,12 @@ impl Forge for Files {
         Ok(None)
     }
 
+    async fn tags(&self, _: &Repository) -> Result<Option<Vec<(GitRef, CommitId)>>, TryLater> {
+        unreachable!("an engine asks for no tags")
+    }
+    async fn author(&self, _: &Repository, _: &CommitId) -> Result<Author, TryLater> {
+        unreachable!("an engine asks for no author")
+    }
     async fn missing(&self, _: &Commit, _: &[Status]) -> Result<Vec<Status>, TryLater> {
         Ok(Vec::new())
     }

@@ -7,14 +7,13 @@ use jiff::Timestamp;
 use router::id::RunId;
 use router::run::Run;
 
-use super::super::Expiry;
 use super::super::item::{Item, json, n, s, text};
 use super::super::key::Key;
 use super::super::parts::Parts;
 use super::super::schema::EXPIRES;
 use super::super::table::{Table, Write};
 use super::super::update::Update;
-use super::super::{debts, deliveries, notices, runs, tracks};
+use super::super::{Expiry, debts, deliveries, notices, runs, tracks};
 use super::pieces::about;
 use crate::store::{Change, Claim, Commit, Decided, StoreError};
 

@@ -90,6 +90,7 @@ fn push(repository: &str, git_ref: GitRef, flags: u32) -> Push {
         before: CommitId::new("2".repeat(40)).ok(),
         commit: CommitId::new("1".repeat(40)).unwrap(),
         actor: String::new(),
+        author: Default::default(),
         created: flags & 1 == 1,
         forced: flags & 2 == 2,
         changed: ChangedFiles::Unknown(String::new()),

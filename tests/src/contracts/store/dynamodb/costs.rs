@@ -55,6 +55,8 @@ async fn each_call_costs_the_requests_that_are_promised() {
     costs("settle", &["UpdateItem", "UpdateItem"]);
     store.owed(samples::noon(), 9).await.unwrap();
     costs("owed, nothing due", &["Query", "Query"]);
+    store.backlog().await.unwrap();
+    costs("backlog, a run is live", &["Query", "Query", "BatchGetItem", "Query"]);
     store.ready().await.unwrap();
     costs("ready", &["UpdateItem"]);
     end(&store, 1).await;
