@@ -11,6 +11,8 @@ mod contracts;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod wire;

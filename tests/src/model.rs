@@ -1,0 +1,169 @@
+//! Whatever happens, and in whatever order: a service without workers, an engine and a forge that do as they are told, a clock that is
+//! moved, and steps drawn by chance. What must always hold is looked at after each step; at the end of each case the clock goes on, the
+//! sweep looks, and everything must come to its end.
+//!
+//! `POINTSMAN_MODEL_CASES` sets how many cases are tried.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::Config;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+
+mod checks;
+mod engine;
+mod forge;
+mod house;
+
+use house::House;
+
+/// Cases unless it is said otherwise: they take some seconds.
+const CASES: u32 = 150;
+/// Pushes in one case: more than a track must tell apart, and fewer than it forgets.
+const PUSHES: usize = 9;
+
+/// The three refs of a case, one for each `concurrency`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    Latest,
+    Queue,
+    All,
+}
+
+impl Lane {
+    pub(crate) const ALL: [Self; 3] = [Self::Latest, Self::Queue, Self::All];
+
+    pub(crate) fn branch(self) -> &'static str {
+        match self {
+            Self::Latest => "latest/a",
+            Self::Queue => "queue/a",
+            Self::All => "all/a",
+        }
+    }
+}
+
+/// Something that happens. An index points into whatever there is at that moment.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Somebody pushes; the service is told now, or later, or never.
+    Push { lane: Lane, told: bool },
+    /// A push is told of, for the first time or again, and through whichever hook.
+    Tell { push: Index, hook: u8 },
+    /// The engine does the next thing of an execution, well or not.
+    Work { execution: Index, well: bool },
+    /// One of the engine's events is heard, whichever was told first; once or twice.
+    Hear { event: Index, twice: bool },
+    /// One of them is heard by nobody.
+    Lose { event: Index },
+    /// A person says yes at a gate.
+    Approve { run: Index, by: Index },
+    /// A person says no.
+    Reject { run: Index },
+    /// A person stops a run.
+    Cancel { run: Index },
+    /// A person wants a run once more.
+    Retry { run: Index },
+    /// The workers look.
+    Look,
+    /// Everything is compared with the truth.
+    Sweep,
+    /// Time goes by.
+    Wait { seconds: i64 },
+    /// The process dies and another begins.
+    Restart,
+    /// The forge takes no statuses from now on, or does again.
+    Forge { answers: bool },
+}
+
+/// What the steps are drawn from: where the refs have been pushed to, and whether the engine lives in the process.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    /// The pushes, in their order.
+    pub(crate) pushes: Vec<Lane>,
+    /// The engine forgets what it does when the process dies.
+    pub(crate) embedded: bool,
+    /// The forge says when a push was pushed, as GitHub does. Where it does not, a push that is told late while still newer ones are not
+    /// told yet has no known place.
+    pub(crate) timed: bool,
+}
+
+impl ReferenceStateMachine for World {
+    type State = Self;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        any::<[bool; 2]>().prop_map(|[embedded, timed]| Self { pushes: Vec::new(), embedded, timed }).boxed()
+    }
+
+    fn transitions(state: &Self) -> BoxedStrategy<Step> {
+        let lane = prop::sample::select(&Lane::ALL[..]);
+        let index = any::<Index>;
+        let push = (lane, any::<bool>()).prop_map(|(lane, told)| Step::Push { lane, told });
+        let more = u32::from(state.pushes.len() < PUSHES) * 6;
+        prop_oneof![
+            1 + more => push,
+            4 => (index(), 0..3u8).prop_map(|(push, hook)| Step::Tell { push, hook }),
+            14 => (index(), prop::bool::weighted(0.93)).prop_map(|(execution, well)| Step::Work { execution, well }),
+            14 => (index(), prop::bool::weighted(0.2)).prop_map(|(event, twice)| Step::Hear { event, twice }),
+            2 => index().prop_map(|event| Step::Lose { event }),
+            8 => (index(), index()).prop_map(|(run, by)| Step::Approve { run, by }),
+            1 => index().prop_map(|run| Step::Reject { run }),
+            1 => index().prop_map(|run| Step::Cancel { run }),
+            1 => index().prop_map(|run| Step::Retry { run }),
+            12 => Just(Step::Look),
+            3 => Just(Step::Sweep),
+            2 => prop::sample::select(&[1, 20, 130, 1_900, 3_700][..]).prop_map(|seconds| Step::Wait { seconds }),
+            1 => Just(Step::Restart),
+            1 => any::<bool>().prop_map(|answers| Step::Forge { answers }),
+        ]
+        .boxed()
+    }
+
+    fn apply(mut state: Self, step: &Step) -> Self {
+        if let Step::Push { lane, .. } = step {
+            state.pushes.push(*lane);
+        }
+        state
+    }
+
+    fn preconditions(state: &Self, step: &Step) -> bool {
+        !matches!(step, Step::Push { .. }) || state.pushes.len() < PUSHES
+    }
+}
+
+struct Model;
+
+impl StateMachineTest for Model {
+    type SystemUnderTest = House;
+    type Reference = World;
+
+    fn init_test(world: &World) -> House {
+        House::open(world)
+    }
+
+    fn apply(mut house: House, _: &World, step: Step) -> House {
+        house.step(&step);
+        house
+    }
+
+    fn check_invariants(house: &House, world: &World) {
+        assert_eq!(house.pushed(), world.pushes.len());
+        house.holds();
+    }
+
+    fn teardown(house: House, _: World) {
+        house.comes_to_its_end();
+    }
+}
+
+fn config() -> Config {
+    #[expect(clippy::disallowed_methods, reason = "how long a test runs is said where it is started")]
+    let asked = std::env::var("POINTSMAN_MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
+    Config { cases: asked.unwrap_or(CASES), failure_persistence: None, max_shrink_iters: 3000, ..Config::default() }
+}
+
+prop_state_machine! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn whatever_happens_every_run_ends_as_the_rules_say(sequential 1..70 => Model);
+}
