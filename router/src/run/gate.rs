@@ -175,12 +175,14 @@ impl Makers<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// The rules do not name them.
-    #[error("{person} is not among those who may decide here: {by}")]
+    #[error("{person} is not among those who may decide here: {by}{}", not_looked_up(.teams))]
     NotNamed {
         /// Who asked.
         person: Person,
         /// Who may.
         by: String,
+        /// Teams and groups that may too, and whose members are not known here.
+        teams: Vec<String>,
     },
     /// They made or pushed the commit, and the rules want somebody else.
     #[error("{0} made or pushed this commit; somebody else must decide (not_author)")]
@@ -198,7 +200,8 @@ impl Approval {
             .iter()
             .any(|entry| entry.strip_prefix("user:").is_some_and(|user| user == "*" || user == person.as_str()));
         if !named {
-            return Err(NotAllowed::NotNamed { person: person.clone(), by: self.by.join(", ") });
+            let teams = self.people.iter().filter(|entry| !entry.starts_with("user:")).cloned().collect();
+            return Err(NotAllowed::NotNamed { person: person.clone(), by: self.by.join(", "), teams });
         }
         if self.not_author && makers.include(person, also) {
             return Err(NotAllowed::Author(person.clone()));
@@ -211,6 +214,10 @@ impl Approval {
     pub fn wanted(&self, makers: &Makers<'_>) -> usize {
         self.min as usize + usize::from(self.not_author && makers.are_unknown())
     }
+}
+
+fn not_looked_up(teams: &[String]) -> String {
+    if teams.is_empty() { String::new() } else { format!(" (who is in {} is not looked up)", teams.join(", ")) }
 }
 
 impl Gate {

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use router::event::{self, ChangedFiles, Delivered, Event, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, ForgeName, GitRef, RepoPath, Repository};
-use router::rules::{NamedRepository, Receipt, Rules};
+use router::rules::{NamedRepository, OwnWord, Receipt, Rules};
 use router::verify::{Headers, Verified};
 use serde_json::json;
 
 use crate::format::Format;
+use crate::own::OwnArgs;
 use crate::problems::{DEFAULT_RULES, Examined, read, read_bytes};
 
 /// The largest body that a forge sends: GitHub's limit is 25 MB.
@@ -62,6 +63,8 @@ pub(crate) struct Args {
     /// The push rewrites history.
     #[arg(long)]
     forced: bool,
+    #[command(flatten)]
+    own: OwnArgs,
 }
 
 /// Prints the receipt. Exit code 0, or 1 when the rule file is wrong.
@@ -80,7 +83,8 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
             return Ok(ExitCode::FAILURE);
         }
     };
-    let receipt = explain(args, &rules)?;
+    let own = args.own.read(&rules)?;
+    let receipt = explain(args, &rules, own.as_ref())?;
     match format {
         Format::Human => write!(out, "{}", receipt.to_text())?,
         Format::Json | Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&receipt)?)?,
@@ -88,12 +92,12 @@ pub(crate) fn run(args: &Args, rules: Option<&Path>, format: Format) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-fn explain(args: &Args, rules: &Rules) -> anyhow::Result<Receipt> {
+fn explain(args: &Args, rules: &Rules, own: Option<&OwnWord>) -> anyhow::Result<Receipt> {
     match (&args.delivery, &args.event) {
         (Some(path), Some(event)) => {
             let (forge, kind) = forge(args, rules, None)?;
             let delivered = delivered(path, event, kind, &forge)?;
-            return Ok(Receipt::of(&forge, &delivered, &rules.decide(&delivered.event)));
+            return Ok(Receipt::of(&forge, &delivered, &rules.decide_with(&delivered.event, own)));
         }
         (Some(_), None) => bail!("say with --event what the delivery's event header says"),
         (None, Some(_)) => bail!("--event belongs to --delivery"),
@@ -102,7 +106,7 @@ fn explain(args: &Args, rules: &Rules) -> anyhow::Result<Receipt> {
     let push = described(args, rules)?;
     let forge = push.repository.forge.clone();
     let delivered = Delivered { id: DeliveryId::new("explain")?, event: Event::Push(push) };
-    let receipt = Receipt::of(&forge, &delivered, &rules.decide(&delivered.event));
+    let receipt = Receipt::of(&forge, &delivered, &rules.decide_with(&delivered.event, own));
     // The commits of a push that never happened were only put in to have a push.
     Ok(Receipt { commit: None, before: None, ..receipt })
 }
@@ -204,7 +208,7 @@ routes:
     }
 
     fn asked(line: &[&str]) -> anyhow::Result<Receipt> {
-        explain(&args(line).unwrap(), &Rules::parse(RULES).unwrap())
+        explain(&args(line).unwrap(), &Rules::parse(RULES).unwrap(), None)
     }
 
     #[test]

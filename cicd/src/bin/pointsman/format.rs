@@ -8,6 +8,6 @@ pub(crate) enum Format {
     Human,
     /// One JSON document.
     Json,
-    /// SARIF 2.1.0, for code scanning; `check` alone writes it.
+    /// SARIF 2.1.0, for code scanning; `check` and `prove` write it.
     Sarif,
 }

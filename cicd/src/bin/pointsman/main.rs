@@ -1,5 +1,6 @@
 //! The command line: one enum, one match.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ mod explain;
 mod format;
 mod hook;
 mod logs;
+mod own;
 mod plan;
 mod problems;
 mod prove;
@@ -50,6 +52,9 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// What a shell says of a program that wrote to a pipe which nobody reads: 128 and the number of the signal.
+const ENDED_BY_PIPE: u8 = 141;
 
 #[derive(Subcommand)]
 enum Command {
@@ -94,8 +99,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { format, rules, command } = Cli::parse();
-    if format == Format::Sarif && !matches!(command, Command::Check(_)) {
-        terminal::complain(&anyhow::anyhow!("only `pointsman check` writes SARIF"));
+    if format == Format::Sarif && !matches!(command, Command::Check(_) | Command::Prove(_)) {
+        terminal::complain(&anyhow::anyhow!("only `pointsman check` and `pointsman prove` write SARIF"));
         return ExitCode::FAILURE;
     }
     let done = match command {
@@ -115,15 +120,23 @@ fn main() -> ExitCode {
         Command::Retry(args) => decide::run(&args, "retry", format),
         Command::Start(args) => decide::start(&args, format),
         Command::Hook(args) => hook::run(&args),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "pointsman", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => completions(shell).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|trouble| {
+        // Whoever read it may have gone (`| head`): then there is nobody to tell.
+        if terminal::is_nobody_reading(&trouble) {
+            return ExitCode::from(ENDED_BY_PIPE);
+        }
         terminal::complain(&trouble);
         ExitCode::FAILURE
     })
+}
+
+/// Written at once: the generator panics when nobody reads on.
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pointsman", &mut script);
+    Ok(std::io::stdout().lock().write_all(&script)?)
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 /// The rule file when none is named.
 pub(crate) const DEFAULT_RULES: &str = "pointsman.yaml";
 
+/// A longer line is not drawn: nobody reads it, and the drawing would be as long for each problem in it.
+const LINE_BYTES_MAX: usize = 2_000;
+
 /// A text and what is wrong in it.
 pub(crate) struct Examined {
     /// What it is called: a path, or where in another file it stands.
@@ -45,8 +48,12 @@ impl Examined {
             let mut diagnostic = MietteDiagnostic::new(problem.message.clone()).with_severity(severity);
             diagnostic.help.clone_from(&problem.help);
             let mut report = Report::new(diagnostic.clone());
-            if !text.is_empty() {
-                let start = problem.place.offset.min(text.len());
+            let start = problem.place.offset.min(text.len());
+            if line_around(&text, start) > LINE_BYTES_MAX {
+                let Place { line, column, .. } = problem.place;
+                diagnostic.message = format!("{} ({}:{line}:{column})", problem.message, self.file);
+                report = Report::new(diagnostic);
+            } else if !text.is_empty() {
                 let end = start.saturating_add(problem.place.len).min(text.len());
                 let label = LabeledSpan::underline(start..end);
                 let source = NamedSource::new(&self.file, Arc::clone(&text));
@@ -79,6 +86,16 @@ impl Examined {
         };
         problems.iter().map(problem).collect()
     }
+}
+
+/// How many bytes the longest of the lines drawn for a place has: it and one at either side.
+fn line_around(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let near = |lines: &mut dyn Iterator<Item = &[u8]>| lines.take(2).map(<[u8]>::len).collect::<Vec<_>>();
+    let before = near(&mut bytes[..at].rsplit(|byte| *byte == b'\n'));
+    let after = near(&mut bytes[at..].split(|byte| *byte == b'\n'));
+    let own = before.first().unwrap_or(&0) + after.first().unwrap_or(&0);
+    before.into_iter().chain(after).fold(own, usize::max)
 }
 
 /// Reads a text file, `-` from standard input. The error is a sentence.
@@ -132,6 +149,16 @@ mod tests {
                 "message": "`routes` is a list, and this is text", "help": "start each item with `- `"
             })]
         );
+    }
+
+    #[test]
+    fn a_line_of_megabytes_is_told_and_not_drawn() {
+        let text = format!("a: 1\nb: [{}]\n", "{},".repeat(30_000));
+        let places = [5_000usize, 85_000].map(|offset| Place { line: 2, column: offset - 4, offset, len: 2 });
+        let problems = places.map(|place| Problem::new(place, "no route")).to_vec();
+        let examined = Examined { file: "x.yaml".to_owned(), text, problems, warnings: vec![] };
+        let drawn = examined.draw(false, 80);
+        assert!(drawn.contains("no route (x.yaml:2:84996)") && drawn.len() < 500, "{drawn}");
     }
 
     #[test]

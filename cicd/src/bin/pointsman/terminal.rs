@@ -10,6 +10,12 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     let _nobody_reads = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Whether it is that nobody reads our output any more.
+pub(crate) fn is_nobody_reading(trouble: &anyhow::Error) -> bool {
+    let broken = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    trouble.chain().filter_map(|cause| cause.downcast_ref()).any(broken)
+}
+
 /// An error to standard error: the message and what caused it, each on its line.
 #[expect(clippy::print_stderr, reason = "this is where the command complains")]
 pub(crate) fn complain(trouble: &anyhow::Error) {

@@ -151,7 +151,13 @@ fn because(decision: &Decision) -> Markup {
             h2 id="because" { "Because" }
             ul { @for reason in &decision.because { li { (reason) } } }
             @if let Some(miss) = &decision.nearest_miss {
-                p.miss { "Nearest miss: route " b { (miss.route) } ", but " (miss.because) "." }
+                div.miss {
+                    p { "Nearest miss: route " b { (miss.route) } ", but " (miss.because) "." }
+                    @if !miss.needed.is_empty() {
+                        p { "It would have needed" }
+                        ul { @for needed in &miss.needed { li { (needed) } } }
+                    }
+                }
             }
             @for shadow in &decision.shadows {
                 p.shadow {

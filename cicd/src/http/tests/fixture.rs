@@ -204,6 +204,7 @@ impl World {
             nearest_miss: Some(NearestMiss {
                 route: "infra".parse().unwrap(),
                 because: "no changed file matches infra/**".to_owned(),
+                needed: vec!["a changed file that matches infra/**, as infra/a does".to_owned()],
             }),
             shadows: Vec::new(),
             rules: "sha256:00".to_owned(),

@@ -112,6 +112,9 @@ async fn a_receipt_has_the_promised_shape() {
       "ignored_by": null,
       "nearest_miss": {
         "because": "no changed file matches infra/**",
+        "needed": [
+          "a changed file that matches infra/**, as infra/a does"
+        ],
         "route": "infra"
       },
       "offer": false,

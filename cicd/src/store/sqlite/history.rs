@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use router::event::Delivered;
 use rusqlite::{Connection, OpenFlags};
 
 use super::folder;
 use crate::store::StoreError;
 
-/// Hands over every delivery of a data folder, oldest first, as it was when it was decided. Nothing is written, and the service may
-/// be running. Blocks.
+/// Hands over every delivery of a data folder, oldest first, as it was when it was decided: the JSON of a [`Delivered`]. Nothing is
+/// written, and the service may be running. Blocks.
+///
+/// [`Delivered`]: router::event::Delivered
 ///
 /// # Errors
 /// [`StoreError`] when there is no database, or it cannot be read.
-pub fn history(folder: &Path, mut each: impl FnMut(Delivered)) -> Result<(), StoreError> {
+pub fn history(folder: &Path, mut each: impl FnMut(&str)) -> Result<(), StoreError> {
     let path = folder.join(folder::DATABASE);
     if !path.exists() {
         return Err(StoreError::Unavailable(format!("no service has written here: there is no {}", folder::DATABASE)));
@@ -25,8 +26,7 @@ pub fn history(folder: &Path, mut each: impl FnMut(Delivered)) -> Result<(), Sto
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let delivered = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        each(serde_json::from_str(delivered)?);
+        each(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
     }
     Ok(())
 }

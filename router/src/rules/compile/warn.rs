@@ -37,9 +37,27 @@ pub(super) fn about(file: &File) -> Vec<Problem> {
     let idle_groups = file.people.iter().filter(|group| !asked.contains(group.name.value.as_str()));
     let idle_groups = idle_groups
         .map(|group| Problem::new(group.name.place, format!("no environment asks the group `{}`", group.name.value)));
-    let mut all: Vec<Problem> = unguarded.chain(idle).chain(idle_groups).collect();
+    let closed = file.environments.iter().filter_map(|place| strangers(file, place));
+    let mut all: Vec<Problem> = unguarded.chain(idle).chain(idle_groups).chain(closed).collect();
     all.sort_by_key(|problem| problem.place.offset);
     all
+}
+
+/// An approval that nobody or not everybody named can give: who is in a forge's team or an OIDC group is not looked up.
+fn strangers(file: &File, place: &EnvironmentEntry) -> Option<Problem> {
+    let approval = place.approval.as_ref()?;
+    let people = |by: &str| -> Vec<String> {
+        let groups = file.people.iter().filter(|group| group.name.value == by);
+        let of_groups = groups.flat_map(|group| group.people.iter().cloned());
+        of_groups.chain(by.contains(':').then(|| by.to_owned())).collect()
+    };
+    let people: Vec<String> = approval.by.iter().flat_map(|by| people(&by.value)).collect();
+    let stranger = people.iter().find(|person| !person.starts_with("user:"))?;
+    let is_closed = people.iter().all(|person| !person.starts_with("user:"));
+    let who = if is_closed { "nobody can" } else { "its members cannot" };
+    let message = format!("`{stranger}` is not looked up, so {who} say yes at `{}` by it", place.name.value);
+    let at = approval.by.first().map_or(place.name.place, |by| by.place);
+    Some(Problem::new(at, message).help("name each of its people as `user:NAME`"))
 }
 
 fn is_unguarded(place: &EnvironmentEntry) -> bool {

@@ -14,6 +14,7 @@ use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 
 use super::TooTangled;
+use crate::id::{GitRef, RepoPath};
 use crate::rules::pattern::Pattern;
 use crate::rules::pattern::automaton::{bytes, limited};
 
@@ -39,6 +40,8 @@ pub(in crate::rules) struct Language {
     pub(super) is_not: String,
     /// The most characters of one.
     pub(super) characters_max: usize,
+    /// Whether a name is one of them.
+    pub(super) holds: fn(&str) -> bool,
 }
 
 /// Names that no glob of the list tells apart.
@@ -68,9 +71,18 @@ impl Language {
         Ok(atoms)
     }
 
-    /// The shortest name that the glob matches and none of the others does; none when there is none, or when that is too much
-    /// work to find out.
+    /// A short name that the glob matches and none of the others does; none when there is none, or when that is too much work to
+    /// find out.
     pub(in crate::rules) fn example(&self, glob: &Pattern, others: &[Pattern]) -> Option<String> {
+        let fits =
+            |name: &String| (self.holds)(name) && glob.matches(name) && !others.iter().any(|other| other.matches(name));
+        // Most globs can be read with a letter for each star.
+        let plain = |(folders, rest): (&str, &str)| {
+            glob.as_str().replace("**/", folders).replace("**", rest).replace(['*', '?'], "a")
+        };
+        if let Some(name) = [("", "a"), ("a/", "a"), ("a/", "a/a")].map(plain).into_iter().find(fits) {
+            return Some(name);
+        }
         let globs: Vec<&Pattern> = std::iter::once(glob).chain(others).collect();
         let mut found = None;
         let walked = self.walk(&globs, EXAMPLE_BYTES, |atom| {
@@ -172,6 +184,7 @@ pub(in crate::rules) fn refs() -> Language {
         is: format!("^{part}(?:/{part})*$"),
         is_not: r"(?-u)^(?:@|.*\.|(?:.*/)?[^/]*\.lock(?:/.*)?)$".to_owned(),
         characters_max: 1000,
+        holds: |name| GitRef::new(&format!("refs/heads/{name}")).is_ok(),
     }
 }
 
@@ -182,6 +195,7 @@ pub(in crate::rules) fn repositories() -> Language {
         is: r"(?-u)^[A-Za-z0-9._][A-Za-z0-9._-]*(?:/[A-Za-z0-9._][A-Za-z0-9._-]*)*$".to_owned(),
         is_not: r"(?-u)^(?:.*/)?\.\.?(?:/.*)?$".to_owned(),
         characters_max: 255,
+        holds: |name| RepoPath::new(name).is_ok(),
     }
 }
 
@@ -193,6 +207,9 @@ pub(in crate::rules) fn files() -> Language {
         is: format!("^{part}(?:/{part})*$"),
         is_not: NOTHING.to_owned(),
         characters_max: 4096,
+        holds: |name| {
+            name.split('/').all(|part| !["", ".", ".."].contains(&part) && !part.eq_ignore_ascii_case(".git"))
+        },
     }
 }
 
@@ -208,7 +225,7 @@ pub(in crate::rules) fn messages() -> Language {
 
 /// Any text of at most so many characters.
 fn text(what: &'static str, characters_max: usize) -> Language {
-    Language { what, is: "^.*$".to_owned(), is_not: NOTHING.to_owned(), characters_max }
+    Language { what, is: "^.*$".to_owned(), is_not: NOTHING.to_owned(), characters_max, holds: |_| true }
 }
 
 #[cfg(test)]
@@ -216,7 +233,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::{GitRef, RepoPath};
     use crate::rules::pattern::Dialect;
 
     fn holds(language: &Language, name: &str) -> bool {
@@ -233,8 +249,7 @@ mod tests {
         #[test]
         fn the_languages_are_those_of_the_checked_names(file in "[.gGitx/]{1,6}", name in "[ab@{.lock/~ -]{1,7}|[a@{./]{1,6}|[a-c./]{1,5}(\\.lock)?") {
             prop_assert_eq!(holds(&refs(), &name), GitRef::new(&format!("refs/heads/{name}")).is_ok());
-            let is_file = file.split('/').all(|part| !["", ".", ".."].contains(&part) && !part.eq_ignore_ascii_case(".git"));
-            prop_assert_eq!(holds(&files(), &file), is_file);
+            prop_assert_eq!(holds(&files(), &file), (files().holds)(&file));
             prop_assert_eq!(holds(&repositories(), &name), RepoPath::new(name.as_str()).is_ok());
         }
 

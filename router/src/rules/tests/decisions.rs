@@ -254,14 +254,14 @@ fn a_near_miss_says_all_that_it_would_have_needed() {
         "a repository that matches acme/*, as acme/a does",
         "forge github or work",
         "a branch that matches main, release/*, as main does",
-        "an actor that matches *[bot], as [bot] does",
-        "a message that matches x*, as x does",
+        "an actor that matches *[bot], as a[bot] does",
+        "a message that matches x*, as xa does",
         "a branch or tag that is new",
         "rewritten history",
         "a changed file that matches infra/**, !**/a, as infra/b does",
         "a changed file that matches Makefile, as Makefile does",
-        "a changed file that matches *.rs, as .rs does",
-        "only changed files that match **/*.md, as .md does",
+        "a changed file that matches *.rs, as a.rs does",
+        "only changed files that match **/*.md, as a.md does",
         "no changed file that matches ?",
     ];
     assert_eq!(needed(all, pushed), expected);
@@ -399,7 +399,7 @@ fn a_receipt_has_the_agreed_shape() {
         ],
         "nearest_miss": {
             "route": "release-tag", "because": "main is a branch, not a tag",
-            "needed": ["a tag that matches v*, as v does"]
+            "needed": ["a tag that matches v*, as va does"]
         },
         "rules": "sha256:…"
     });
@@ -414,7 +414,7 @@ fn a_receipt_has_the_agreed_shape() {
     because   changed infra/x.ts matches infra/**
     because   then main: 1 changed file is left over
     nearest   release-tag: main is a branch, not a tag
-    needed    a tag that matches v*, as v does
+    needed    a tag that matches v*, as va does
     rules     sha256:…
     ");
 }

@@ -89,6 +89,11 @@ fn what_is_hardly_meant_is_a_warning() {
     assert_eq!(told(&text), ["7 commits enter `eu-prod` and nobody need say yes"]);
     assert_eq!(told(&text.replace("{name: eu-prod}", "{name: eu-prod, allow_unapproved: true}")), Vec::<String>::new());
     assert_eq!(told(RULES), Vec::<String>::new());
+    let teams = RULES.replace("{name: test}", "{name: test, approval: {by: [a, 'github:acme/b']}}");
+    let some = teams.clone() + "people: {a: ['user:dana', 'oidc:c']}\n";
+    assert_eq!(told(&some), ["7 `oidc:c` is not looked up, so its members cannot say yes at `test` by it"]);
+    let none = teams + "people: {a: ['gitlab:c']}\n";
+    assert_eq!(told(&none), ["7 `gitlab:c` is not looked up, so nobody can say yes at `test` by it"]);
     let idle = RULES.replace("branch: main, pipeline: app, to: test", "branch: main, pipeline: none")
         + "people: {a: 'user:b'}\n";
     assert_eq!(told(&idle), ["4 no route starts the pipeline `app`", "12 no environment asks the group `a`"]);

@@ -7,7 +7,7 @@ use super::super::claim::{Answer, Claim, answer};
 use super::super::findings::Prover;
 use super::super::search::Question;
 use super::super::space::Languages;
-use super::small::{self, Chance, Tries};
+use super::small::{self, Chance, Mentioned, Tries};
 use super::*;
 use crate::rules::condition::Moved;
 
@@ -41,8 +41,7 @@ fn try_files(files: u64) {
             let text = Chance(seed).file();
             // Some of what chance writes is no rule file: a `then` that goes round, say.
             if let Ok(rules) = Rules::parse(&text) {
-                let world = World { rules, own: None, pushes: &pushes, languages: &languages, seed, text };
-                world.with_own().compare();
+                World::of(rules, seed, text, &pushes, &languages).compare();
                 tried.fetch_add(1, Relaxed);
             }
         }
@@ -66,11 +65,21 @@ fn try_files(files: u64) {
 struct World<'a> {
     rules: Rules,
     own: Option<OwnWord>,
-    pushes: &'a [Tries],
+    /// Those that something tells apart.
+    pushes: Vec<&'a Tries>,
     languages: &'a Languages,
     seed: u64,
     /// As it was written.
     text: String,
+    claim: Sentence,
+}
+
+/// A claim of chance.
+struct Sentence {
+    route: String,
+    which: String,
+    always: bool,
+    what: String,
 }
 
 /// What trying every push finds.
@@ -90,21 +99,24 @@ struct Tried {
     gaps: BTreeSet<(bool, Vec<String>)>,
 }
 
-impl World<'_> {
-    /// Every other file has repositories that say something for themselves.
-    fn with_own(mut self) -> Self {
-        if let Some(text) = Chance(self.seed ^ 0x0b_0e57).own_file() {
-            let own = OwnWord::read(&self.rules, &text);
-            assert!(matches!(own, OwnWord::File(_)), "{own:?}: {text}");
-            (self.own, self.text) = (Some(own), self.text + "---\n" + &text);
-        }
-        self
+impl<'a> World<'a> {
+    /// Every other file has repositories that say something for themselves. What nobody mentions is only varied for every eighth
+    /// file: it cannot matter.
+    fn of(rules: Rules, seed: u64, mut text: String, all: &'a [Tries], languages: &'a Languages) -> Self {
+        let own_text = Chance(seed ^ 0x0b_0e57).own_file();
+        let own = own_text.as_ref().map(|text| OwnWord::read(&rules, text));
+        assert!(!matches!(own, Some(OwnWord::Unusable(_))), "{own:?}: {own_text:?}");
+        own_text.iter().for_each(|own| text += &format!("---\n{own}"));
+        let claim = Sentence::of(seed);
+        let mentioned = Mentioned::by(&format!("{text}{}", claim.which));
+        let pushes = all.iter().filter(|tries| seed.is_multiple_of(8) || mentioned.varies(&tries.push)).collect();
+        Self { rules, own, pushes, languages, seed, text, claim }
     }
 
     fn compare(&self) {
         let Self { rules, pushes, .. } = self;
         let (mut tried, mut decisions) = (Tried::default(), Vec::with_capacity(pushes.len()));
-        for Tries { event, push, cost } in *pushes {
+        for Tries { event, push, cost } in pushes.iter().copied() {
             let decision = rules.decide(event);
             tried.add(rules, push, *cost, &decision);
             let decision = rules.heed(decision, event, self.own.as_ref());
@@ -228,7 +240,31 @@ fn names(condition: &crate::rules::condition::Condition, push: &Push) -> bool {
 
 impl World<'_> {
     fn claims(&self, decisions: &[Decision]) {
-        let mut chance = Chance(self.seed ^ 0x00c1_a1a5);
+        let Sentence { route, which, always, what } = &self.claim;
+        let text = format!("{which} {} {what}", if *always { "always" } else { "never" });
+        let Ok(claim) = Claim::parse(&text, &self.rules) else {
+            assert!(!self.rules.routes.iter().any(|known| known.name.as_str() == *route), "{text}");
+            return;
+        };
+        let fails =
+            |push: &Push, decision: &Decision| is_of(which, push, decision) && does(what, decision, *always) != *always;
+        let all = self.pushes.iter().zip(decisions);
+        let cheapest = all.filter(|(tries, decision)| fails(&tries.push, decision)).map(|(tries, _)| tries.cost).min();
+        match (answer(&self.rules, self.own.as_ref(), &claim, self.languages).unwrap(), cheapest) {
+            (Answer::Yes(_), None) => {}
+            (Answer::No(witness), Some(cost)) => {
+                let same = self.pushes.iter().find(|tries| is_same(&tries.push, &witness.push));
+                assert_eq!(same.expect("it is of this world").cost, cost, "{text}: {witness}: {}", self.context());
+                assert!(fails(&witness.push, &witness.decision), "{text}: {witness}: {}", self.context());
+            }
+            (answer, cost) => panic!("{text}: {answer:?}, and trying costs {cost:?}: {}", self.context()),
+        }
+    }
+}
+
+impl Sentence {
+    fn of(seed: u64) -> Self {
+        let mut chance = Chance(seed ^ 0x00c1_a1a5);
         let route = format!("r{}", chance.below(3));
         let which = chance.one_of(&[
             "any push",
@@ -242,28 +278,10 @@ impl World<'_> {
             "route",
         ]);
         let what = chance.one_of(&["reaches e", "reaches g", "runs p", "runs q", "takes", "starts", "is ignored"]);
-        let turn = chance.one_of(&["always", "never"]);
+        let always = chance.below(2) == 0;
         let which = if which == "route" { format!("route {route}") } else { which.to_owned() };
         let what = if what == "takes" { format!("takes {route}") } else { what.to_owned() };
-        let text = format!("{which} {turn} {what}");
-        let Ok(claim) = Claim::parse(&text, &self.rules) else {
-            assert!(!self.rules.routes.iter().any(|known| known.name.as_str() == route), "{text}");
-            return;
-        };
-        let fails = |push: &Push, decision: &Decision| {
-            is_of(&which, push, decision) && does(&what, decision, turn == "always") != (turn == "always")
-        };
-        let all = self.pushes.iter().zip(decisions);
-        let cheapest = all.filter(|(tries, decision)| fails(&tries.push, decision)).map(|(tries, _)| tries.cost).min();
-        match (answer(&self.rules, self.own.as_ref(), &claim, self.languages).unwrap(), cheapest) {
-            (Answer::Yes(_), None) => {}
-            (Answer::No(witness), Some(cost)) => {
-                let same = self.pushes.iter().find(|tries| is_same(&tries.push, &witness.push));
-                assert_eq!(same.expect("it is of this world").cost, cost, "{text}: {witness}: {}", self.context());
-                assert!(fails(&witness.push, &witness.decision), "{text}: {witness}: {}", self.context());
-            }
-            (answer, cost) => panic!("{text}: {answer:?}, and trying costs {cost:?}: {}", self.context()),
-        }
+        Self { route, which, always, what }
     }
 }
 

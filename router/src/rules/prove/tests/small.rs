@@ -17,6 +17,7 @@ pub(super) fn languages() -> Languages {
         is: format!("^(?:{})$", words.join("|")),
         is_not: NOTHING.to_owned(),
         characters_max: 99,
+        holds: |_| true,
     };
     Languages {
         refs: of("refs", &NAMES),
@@ -32,6 +33,36 @@ pub(super) struct Tries {
     pub(super) event: Event,
     pub(super) push: Push,
     pub(super) cost: u32,
+}
+
+/// What a text can tell apart.
+pub(super) struct Mentioned {
+    actors: bool,
+    messages: bool,
+    created: bool,
+    forced: bool,
+    repositories: bool,
+}
+
+impl Mentioned {
+    pub(super) fn by(text: &str) -> Self {
+        Self {
+            actors: text.contains("actor"),
+            messages: text.contains("message:"),
+            created: text.contains("created:"),
+            forced: text.contains("forced:"),
+            repositories: text.contains("repos:") || text.contains("forge: ["),
+        }
+    }
+
+    /// Whether the push is plain in all that is not mentioned.
+    pub(super) fn varies(&self, push: &Push) -> bool {
+        (self.actors || push.actor.is_empty())
+            && (self.messages || push.message.is_empty())
+            && (self.created || !push.created)
+            && (self.forced || !push.forced)
+            && (self.repositories || push.repository.forge == ForgeKind::Github.default_name())
+    }
 }
 
 /// Every push of this world.
