@@ -17,6 +17,7 @@ use router::run::Run;
 use router::status::Status;
 use router::track::Track;
 
+use crate::hits::Hits;
 use crate::measures;
 
 pub mod dynamodb;
@@ -306,6 +307,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Subscribers were told this.
     async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError>;
+
+    /// How often routes and `ignore` entries were hit from one day to another, both counted in, by [`crate::hits::day`]. A
+    /// delivery counts once, for its first decision, on the day of that.
+    async fn hits(&self, first_day: i64, last_day: i64) -> Result<Hits, StoreError>;
 
     /// Forgets what is old, the oldest first, at most so many of each kind: decided deliveries, runs that are over with what
     /// they hold, what was owed and told for commits of which nothing else is left, refs of which nobody told since. What

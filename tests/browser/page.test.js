@@ -114,6 +114,35 @@ test("a hostile branch name is shown as it is, and does nothing", async () => {
   nothingBroke();
 });
 
+test("the rules show their hits, try a push and another file", async () => {
+  await page.goto(`${demo.url}/rules`);
+  const routes = page.locator("#routes ~ ol.routes > li");
+  await routes.filter({ hasText: /[1-9]\d* hits?/ }).first().waitFor();
+  await page.getByLabel("Branch").fill(`nowhere/${"<b>x</b>"}`);
+  await page.getByLabel("Who pushes").fill("mallory");
+  await page.getByLabel(/^Changed files/).fill("src/a\nsrc/b");
+  await page.getByRole("button", { name: "Where does it go?" }).click();
+  const receipt = page.locator("section.receipt pre");
+  await receipt.getByText("nowhere/<b>x</b>").waitFor();
+  const said = await receipt.textContent();
+  assert.match(said, /changed +src\/a, src\/b/);
+  assert.match(said, /by mallory/);
+  assert.match(said, /nearest +\S+: .+\nneeded +/);
+
+  await page.getByRole("link", { name: "The rules in force" }).click();
+  const file = page.getByLabel("The whole file");
+  await file.fill("version: 2\n<script>");
+  await page.getByRole("button", { name: "What would change?" }).click();
+  await page.getByText("no rule file that could be in force").waitFor();
+  await file.fill("version: 1\nrepositories: [{local: demo}]\nroutes: [{name: all, any: true, pipeline: none}]\n");
+  await page.getByRole("button", { name: "What would change?" }).click();
+  await page.locator("p.lead", { hasText: /\d+ of \d+ decisions change/ }).waitFor();
+  await page.locator("table.plan td", { hasText: "all: nothing" }).first().waitFor();
+  await page.locator("table.plan a").first().click();
+  await page.getByRole("heading", { name: "Because" }).waitFor();
+  nothingBroke();
+});
+
 for (const colorScheme of ["light", "dark"]) {
   test(`a phone in ${colorScheme} colours need not scroll sideways`, async () => {
     const phone = await browser.page({ viewport: { width: 390, height: 844 }, colorScheme });

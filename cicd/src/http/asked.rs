@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequest, Request};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::body;
 use super::error::Failure;
@@ -59,22 +60,27 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let (parts, body) = request.into_parts();
-        let body = body::read(body, BODY_LIMIT, BODY_TIME).await?.bytes;
-        let unread = |error: &dyn std::fmt::Display| Failure::unclear(format!("the body cannot be read: {error}"));
-        let asked: Self = if is_media_type(&parts.headers, &["application/json"]) {
-            serde_json::from_slice(&body).map_err(|error| unread(&error))?
-        } else if is_media_type(&parts.headers, &["application/x-www-form-urlencoded"]) {
-            serde_urlencoded::from_bytes(&body).map_err(|error| unread(&error))?
-        } else if body.is_empty() {
-            Self::default()
-        } else {
-            return Err(Failure::wrong_media("send application/json or application/x-www-form-urlencoded"));
-        };
+        let asked: Self = fields(request, BODY_LIMIT).await?;
         if asked.comment.chars().count() > COMMENT_MAX {
             return Err(Failure::unclear(format!("a comment has at most {COMMENT_MAX} characters")));
         }
         Ok(asked)
+    }
+}
+
+/// The fields of a body, a form or JSON, of at most so many bytes; an empty one has none.
+pub(super) async fn fields<T: DeserializeOwned + Default>(request: Request, limit: usize) -> Result<T, Failure> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(body, limit, BODY_TIME).await?.bytes;
+    let unread = |error: &dyn std::fmt::Display| Failure::unclear(format!("the body cannot be read: {error}"));
+    if is_media_type(&parts.headers, &["application/json"]) {
+        serde_json::from_slice(&body).map_err(|error| unread(&error))
+    } else if is_media_type(&parts.headers, &["application/x-www-form-urlencoded"]) {
+        serde_urlencoded::from_bytes(&body).map_err(|error| unread(&error))
+    } else if body.is_empty() {
+        Ok(T::default())
+    } else {
+        Err(Failure::wrong_media("send application/json or application/x-www-form-urlencoded"))
     }
 }
 

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Query, State};
+use axum::Json;
+use axum::extract::{Extension, FromRequest, Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Form, Json};
 use router::event::{ChangedFiles, Delivered, Event, Push};
 use router::id::{CommitId, DeliveryId, GitRef, RepoPath, Repository};
 use router::rules::{Comparison, Finding, NamedRepository, Receipt, Rules};
+use router::yaml;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked;
 use super::error::Failure;
 use super::page;
 use super::visit::Visit;
@@ -20,26 +22,26 @@ use crate::hits;
 /// The rules, for people.
 pub(super) async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Visit>) -> Result<Response, Failure> {
     let rules = app.rules.current();
-    let (hits, proof) = (hits::count(app.store.as_ref(), app.clock.now()).await?, app.rules.proof().await);
-    Ok(visit.show(page::rules::page(&rules, &hits, &proof)))
+    let (counted, proof) = (hits::count(app.store.as_ref(), app.clock.now()).await?, app.rules.proof().await);
+    Ok(visit.show(page::rules::page(&rules, &counted, &proof)))
 }
 
 /// The rules, for programs.
 pub(super) async fn json(State(app): State<Arc<App>>) -> Result<Response, Failure> {
     let (rules, problem) = (app.rules.current(), app.rules.problem());
     let problem = problem.map(|problem| json!({ "at": problem.at, "text": problem.text }));
-    let (hits, proof) = (hits::count(app.store.as_ref(), app.clock.now()).await?, app.rules.proof().await);
+    let ((since, hits), proof) = (hits::count(app.store.as_ref(), app.clock.now()).await?, app.rules.proof().await);
     let findings = proof.as_ref().as_ref().map_or(&[][..], |proof| &proof.findings);
-    let entry = |name: String, words: String, hits: usize, shadow_hits: usize| {
+    let entry = |name: String, words: String, hits: u64, shadow_hits: u64| {
         let told = |finding: &&Finding| finding.about == name;
         let problems: Vec<Value> = findings
             .iter()
             .filter(told)
-            .map(|found| json!({ "kind": found.kind, "problem": found.kind.is_problem(), "message": found.message }))
+            .map(|found| json!({ "kind": found.kind, "problem": found.kind.is_problem(), "line": found.place.line, "column": found.place.column, "message": found.message }))
             .collect();
         json!({ "name": name, "description": words, "hits": hits, "shadow_hits": shadow_hits, "findings": problems })
     };
-    let of = |counts: &std::collections::BTreeMap<String, usize>, name: &str| counts.get(name).copied().unwrap_or(0);
+    let of = |counts: &std::collections::BTreeMap<String, u64>, name: &str| counts.get(name).copied().unwrap_or(0);
     let ignored: Vec<Value> =
         rules.ignored().map(|(name, words)| entry(name.to_owned(), words, of(&hits.ignored, name), 0)).collect();
     let routes: Vec<Value> = rules
@@ -49,7 +51,7 @@ pub(super) async fn json(State(app): State<Arc<App>>) -> Result<Response, Failur
             entry(name.to_string(), words, owned, shadow)
         })
         .collect();
-    let answer = json!({ "rules": rules.hash(), "problem": problem, "counted_since": hits.since, "ignore": ignored, "routes": routes });
+    let answer = json!({ "rules": rules.hash(), "problem": problem, "counted_since": since, "ignore": ignored, "routes": routes });
     Ok(Json(answer).into_response())
 }
 
@@ -134,16 +136,28 @@ impl Described {
 }
 
 /// Another rule file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Candidate {
     file: String,
+}
+
+/// The most bytes of a candidate's body: a form writes up to three for one.
+const CANDIDATE_MAX: usize = 3 * yaml::SIZE_MAX + 1024;
+
+impl<S: Send + Sync> FromRequest<S> for Candidate {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        asked::fields(request, CANDIDATE_MAX).await
+    }
 }
 
 /// What another file would have decided otherwise, for people and for programs.
 pub(super) async fn plan(
     State(app): State<Arc<App>>,
     Extension(visit): Extension<Visit>,
-    Form(candidate): Form<Candidate>,
+    candidate: Candidate,
 ) -> Result<Response, Failure> {
     let history = hits::history(app.store.as_ref()).await?;
     let current = app.rules.current();

@@ -18,6 +18,7 @@
 //! | `track#<repository>` | `<digest of ref>` | where a ref has been, as JSON, and its version | |
 //! | `claim#<repository>` | `<environment>` | the run that holds it | |
 //! | `notices` | `<time>#<id>` | what subscribers are to be told | |
+//! | `hits#<day>` | `<0 to 15>` | how often each route was hit, an attribute for each | |
 //! | `heartbeat` | `heartbeat` | written when somebody asks whether it can be | |
 //!
 //! # Order
@@ -57,13 +58,14 @@
 //! | `settle` | 2, nothing told 1 | write 2 *S* + 1 |
 //! | `track` | 1 | read 1 |
 //! | `tracks` | 1 | read 1/4 KB of all |
+//! | `hits` | 31 | read 1 for each 4 KB of a day's counts, of which there are up to sixteen items |
 //! | `notices` | 1 | read 1 + for each its size / 4 |
 //! | `notice_told` | 1 | write 1; and `commit` writes 2 for each |
 //! | `backlog` | 3, one more for each of three in which something waits | read 3 + for at most a hundred *D*/4 and *S*/4, for each live run *R*/4 |
 //! | `ready` | 1 | write 1 |
 //!
 //! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each track, claim, release,
-//! execution, debt and notice, two for a decision. So one push may end more than forty runs; a change with more parts is refused.
+//! execution, debt and notice, two for a decision and one for what all of them hit. So one push may end more than forty runs; a change with more parts is refused.
 //!
 //! The partitions `undecided` and `live` and the lists of the index take a thousand writes a second each: some hundreds of
 //! pushes a second, for as long as one likes.
@@ -102,12 +104,14 @@ use super::{
     Settled, Store, StoreError, Undecided,
 };
 use crate::clock::Clock;
+use crate::hits::Hits;
 
 mod backlog;
 mod change;
 mod debts;
 mod deliveries;
 mod error;
+mod hits;
 mod item;
 mod key;
 mod notices;
@@ -265,6 +269,10 @@ impl Store for DynamoStore {
 
     async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError> {
         notices::told(&self.table, notice).await
+    }
+
+    async fn hits(&self, first_day: i64, last_day: i64) -> Result<Hits, StoreError> {
+        hits::counted(&self.table, first_day, last_day).await
     }
 
     /// The table's time to live does it.

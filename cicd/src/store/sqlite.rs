@@ -27,10 +27,11 @@ use super::{
     Settled, Store, StoreError, Undecided,
 };
 use crate::clock::Clock;
+use crate::hits::Hits;
 
 mod aside;
-mod bodies;
 mod backlog;
+mod bodies;
 mod change;
 mod checkpoint;
 mod columns;
@@ -39,6 +40,7 @@ mod deliveries;
 mod error;
 mod folder;
 mod history;
+mod hits;
 mod notices;
 mod prune;
 mod readers;
@@ -209,6 +211,10 @@ impl Store for SqliteStore {
     async fn notice_told(&self, notice: &Notice) -> Result<(), StoreError> {
         let notice = notice.clone();
         self.writer.ask(move |connection| notices::told(connection, &notice)).await
+    }
+
+    async fn hits(&self, first_day: i64, last_day: i64) -> Result<Hits, StoreError> {
+        self.readers.ask(move |connection| hits::counted(connection, first_day, last_day)).await
     }
 
     async fn prune(&self, before: &Before, most: usize) -> Result<Pruned, StoreError> {

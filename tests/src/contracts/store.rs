@@ -10,12 +10,14 @@ use router::id::{ForgeKind, RunId};
 use router::run::RunState;
 use router::status::StatusState;
 
+use self::hits::*;
 use self::lasting::*;
 use self::notices::*;
 use self::waiting::*;
 use super::samples;
 
 mod dynamodb;
+mod hits;
 mod lasting;
 mod notices;
 mod sqlite;
@@ -488,6 +490,8 @@ macro_rules! contract {
             a_debt_that_failed_waits_as_long_as_told
             notices_wait_in_their_order_until_they_are_told
             notices_hold_with_their_change_or_not_at_all
+            hits_are_counted_by_the_day_once_for_each_delivery
+            many_shadows_are_all_counted
             where_a_ref_has_been_is_saved_under_the_version_that_was_read
             what_is_live_or_young_or_undecided_is_never_forgotten
             a_debt_that_claims_to_be_due_much_later_is_due

@@ -1,5 +1,6 @@
 //! The rules in force.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 use router::rules::{Finding, Proof, Rules, TooTangled};
 
@@ -13,13 +14,13 @@ const SHOWN: usize = 500;
 struct Entry {
     name: String,
     words: String,
-    hits: usize,
-    shadow_hits: usize,
+    hits: u64,
+    shadow_hits: u64,
 }
 
 /// The page: the routes in the order in which they are tried, how often each was taken, and what is wrong with it.
-pub(crate) fn page(rules: &Rules, hits: &Hits, proof: &Result<Proof, TooTangled>) -> Page {
-    let of = |counts: &std::collections::BTreeMap<String, usize>, name: &str| counts.get(name).copied().unwrap_or(0);
+pub(crate) fn page(rules: &Rules, (since, hits): &(Timestamp, Hits), proof: &Result<Proof, TooTangled>) -> Page {
+    let of = |counts: &std::collections::BTreeMap<String, u64>, name: &str| counts.get(name).copied().unwrap_or(0);
     let ignored = rules.ignored().map(|(name, words)| {
         let hits = of(&hits.ignored, name);
         Entry { name: name.to_owned(), words, hits, shadow_hits: 0 }
@@ -32,7 +33,7 @@ pub(crate) fn page(rules: &Rules, hits: &Hits, proof: &Result<Proof, TooTangled>
     let main = html! {
         h1 { "Rules" }
         p.lead { "In force: " code { (rules.hash()) } }
-        p.hint { "Hits of " (hits.deliveries) " deliveries since " (parts::time(hits.since)) "." }
+        p.hint { "Hits are counted since " (parts::time(*since)) ", in UTC." }
         @if let Err(tangled) = proof { p.hint { "Not proved: " (tangled) "." } }
         @if rules.ignored().next().is_some() {
             section aria-labelledby="ignored" {
@@ -47,7 +48,7 @@ pub(crate) fn page(rules: &Rules, hits: &Hits, proof: &Result<Proof, TooTangled>
         (elsewhere(rules, findings))
         (playground::forms())
     };
-    let made_of = (rules.hash(), hits.deliveries, &hits.routes, &hits.shadows, &hits.ignored);
+    let made_of = (rules.hash(), since, &hits.routes, &hits.shadows, &hits.ignored);
     Page { version: super::version([format!("{made_of:?}")]), ..Page::still("Rules", Tone::Brand, main) }
 }
 
@@ -62,11 +63,12 @@ fn entries(mut all: impl Iterator<Item = Entry>, findings: &[Finding]) -> Markup
                     div {
                         p { (entry.words) }
                         p.hits {
+                            @if entry.hits + entry.shadow_hits == 0 { "dead: " }
                             @match entry.hits { 0 => "no hit", 1 => "1 hit", hits => { (hits) " hits" } }
                             @if entry.shadow_hits > 0 { ", " (entry.shadow_hits) " in the shadow" }
                         }
                         @for found in findings.iter().filter(|found| found.about == entry.name && found.kind.is_problem()) {
-                            p.problem { (found.message) }
+                            (problem(found))
                         }
                     }
                 }
@@ -87,8 +89,16 @@ fn elsewhere(rules: &Rules, findings: &[Finding]) -> Markup {
         @if !others.is_empty() {
             section aria-labelledby="problems" {
                 h2 id="problems" { "Problems" }
-                @for found in others { p.problem { (found.message) } }
+                @for found in others { (problem(found)) }
             }
         }
+    }
+}
+
+/// What is wrong, where, and a push that shows it.
+fn problem(found: &Finding) -> Markup {
+    html! {
+        p.problem { "Line " (found.place.line) ": " (found.message) }
+        @if let Some(witness) = &found.witness { p.hint { "For example " (witness) "." } }
     }
 }

@@ -67,6 +67,9 @@ async fn everything_described_answers_as_described() {
     let document = world.get("/openapi.json").await.json();
     let run = world.waiting_run(&push("main")).await;
     let delivery = world.decided(&push("main"), true).await;
+    // A file that decides otherwise, so that there is something to describe.
+    let rules = std::fs::read_to_string(world.folder.path().join("pointsman.yaml")).unwrap();
+    let other_file = rules.replace("name: main,", "name: trunk,");
     let mut described = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -75,8 +78,9 @@ async fn everything_described_answers_as_described() {
                 .replace("{delivery}", delivery.as_str())
                 .replace("{environment}", "prod")
                 .replace("{step}", "lint")
-                .replace("{forge}", "github");
-            let body = json!({"answer": "approve", "as": "mallory"}).to_string();
+                .replace("{forge}", "github")
+                .replace("/try.json", "/try.json?branch=main&changed=src/a.rs");
+            let body = json!({"answer": "approve", "as": "mallory", "file": other_file}).to_string();
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&address);
             let request = request
                 .header("host", "localhost")
@@ -95,5 +99,5 @@ async fn everything_described_answers_as_described() {
             described += 1;
         }
     }
-    assert_eq!(described, 16);
+    assert_eq!(described, 18);
 }

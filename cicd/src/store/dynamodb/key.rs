@@ -84,6 +84,11 @@ impl Key {
         Self::new(partition, format!("{at}#{id}"))
     }
 
+    /// How often routes were hit on a day, in one of several items.
+    pub(super) fn hits(day: i64, shard: usize) -> Self {
+        Self::new(hits_of(day), format!("{shard:04}"))
+    }
+
     /// Written when somebody asks whether the table can be written to.
     pub(super) fn heartbeat() -> Self {
         Self::new("heartbeat", "heartbeat")
@@ -134,6 +139,11 @@ pub(super) fn of_commit(of: &Repository, commit: &CommitId) -> String {
 /// The partition of what is known of a repository's refs.
 pub(super) fn tracks_of(of: &Repository) -> String {
     format!("track#{}", repository(of))
+}
+
+/// The partition of a day's hits.
+pub(super) fn hits_of(day: i64) -> String {
+    format!("hits#{day}")
 }
 
 /// How the sort keys of the live runs of a ref begin.

@@ -65,6 +65,15 @@ impl Update {
         self
     }
 
+    /// Adds to a number. Its name may be any text.
+    pub(super) fn add(mut self, name: &str, by: u64) -> Self {
+        let place = self.add.len();
+        self.add.push(format!("#a{place} :a{place}"));
+        self.names.insert(format!("#a{place}"), name.to_owned());
+        self.values.insert(format!(":a{place}"), n(by));
+        self
+    }
+
     /// Takes an attribute away.
     pub(super) fn remove(mut self, name: &str) -> Self {
         self.remove.push(name.to_owned());

@@ -43,7 +43,7 @@ pub(super) fn commit(
     for notice in &change.notices {
         notices::keep(connection, notice)?;
     }
-    deliveries::decide(connection, decided)?;
+    deliveries::decide(connection, decided, now)?;
     Ok(Committed::Yes)
 }
 

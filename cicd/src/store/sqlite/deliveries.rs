@@ -1,5 +1,6 @@
 //! What came, and what was decided about it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +12,8 @@ use rusqlite::{CachedStatement, Connection, Params, Row, params};
 use super::aside::Read;
 use super::bodies::{Bodies, Body, Keeper};
 use super::columns::{CommitKey, nanoseconds, time};
+use super::hits;
+use crate::hits::{Hit, day};
 use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError, Undecided, unreadable};
 
 /// Undecided deliveries are listed up to so many bytes of what they say: a push may name a hundred thousand files.
@@ -104,6 +107,7 @@ pub(super) struct NewDecision {
     decision: String,
     runs: String,
     of: Option<CommitKey>,
+    hits: Vec<(Hit, String)>,
 }
 
 impl NewDecision {
@@ -115,7 +119,13 @@ impl NewDecision {
             decision: serde_json::to_string(&decided.decision)?,
             runs: serde_json::to_string(&decided.runs)?,
             of: decided.delivered.event.as_push().map(|push| CommitKey::of_push(&push)),
+            hits: Hit::of(&decided.decision).into_iter().map(|(hit, name)| (hit, name.to_owned())).collect(),
         })
+    }
+
+    fn is_kept(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let which = "SELECT 1 FROM deliveries JOIN decisions USING (seq) WHERE id = ? AND forge = ?";
+        Ok(connection.prepare_cached(which)?.exists([self.id.as_str(), self.forge.as_str()])?)
     }
 
     fn keep(&self, connection: &Connection) -> Result<(), StoreError> {
@@ -143,11 +153,18 @@ impl NewDecision {
 }
 
 /// Keeps what was decided; deciding again replaces what stood there.
-pub(super) fn decide(connection: &Connection, all: &[NewDecision]) -> Result<(), StoreError> {
+pub(super) fn decide(connection: &Connection, all: &[NewDecision], now: Timestamp) -> Result<(), StoreError> {
     if all.is_empty() {
         return Ok(());
     }
-    all.iter().try_for_each(|decided| decided.keep(connection))?;
+    let mut tally = BTreeMap::new();
+    for decided in all {
+        if !decided.is_kept(connection)? {
+            decided.hits.iter().for_each(|(hit, name)| *tally.entry((*hit, name.as_str())).or_default() += 1);
+        }
+        decided.keep(connection)?;
+    }
+    hits::count(connection, day(now), &tally)?;
     connection
         .prepare_cached(
             "UPDATE progress SET decided_up_to = coalesce( \

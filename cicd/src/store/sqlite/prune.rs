@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{CommitKey, nanoseconds};
 use super::deliveries::limit;
+use super::hits;
 use crate::store::{Before, Pruned, StoreError};
 
 /// Forgets at most so many of each kind.
@@ -24,6 +25,7 @@ pub(super) fn prune(connection: &Connection, before: &Before, most: usize) -> Re
              (SELECT repository, git_ref FROM tracks WHERE touched_at < ? ORDER BY touched_at LIMIT ?)",
         )?
         .execute(params![nanoseconds(before.deliveries), limit(most)])?;
+    hits::forget(connection, crate::hits::day(before.deliveries))?;
     Ok(Pruned { deliveries, runs, refs })
 }
 

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_tracks.sql"),
     include_str!("migrations/0005_same_bodies.sql"),
     include_str!("migrations/0006_since.sql"),
+    include_str!("migrations/0007_hits.sql"),
 ];
 
 /// Brings the tables to this binary's version.
@@ -43,7 +44,7 @@ fn migrate_with(connection: &mut Connection, steps: &[&str]) -> Result<(), Store
 mod tests {
     use router::run::RunState;
 
-    use super::super::{debts, deliveries, runs};
+    use super::super::{debts, deliveries, hits, runs};
     use super::*;
     use crate::store::{Commit, RunFilter};
 
@@ -89,6 +90,8 @@ mod tests {
         let commit = Commit { repository: run.key.repository, git_ref: run.key.git_ref, commit: run.key.commit };
         let decided = deliveries::of_commit(&connection, &commit).unwrap().unwrap();
         assert_eq!((decided.times, decided.runs, decided.decision.is_some()), (2, vec![run.id], true));
+        let hits = hits::counted(&connection, 0, i64::MAX).unwrap();
+        assert_eq!((hits.routes["main"], hits.routes.len(), hits.shadows.len(), hits.ignored.len()), (1, 1, 0, 0));
         let owed = debts::due(&connection, "2026-11-20T12:00:00Z".parse().unwrap(), 9).unwrap();
         assert_eq!((owed.len(), &owed[0].commit, owed[0].version, owed[0].posted.len()), (1, &commit, 3, 1));
     }

@@ -13,7 +13,7 @@ use super::super::parts::Parts;
 use super::super::schema::EXPIRES;
 use super::super::table::{Table, Write};
 use super::super::update::Update;
-use super::super::{Expiry, debts, deliveries, notices, runs, tracks};
+use super::super::{Expiry, debts, deliveries, hits, notices, runs, tracks};
 use super::pieces::about;
 use crate::store::{Change, Claim, Commit, Decided, StoreError};
 
@@ -86,6 +86,13 @@ impl Plan {
         }
         for decided in &change.decided {
             plan.decide(table, decided, &read, times)?;
+        }
+        let is_first = |decided: &&Decided| {
+            let key = Key::delivery(&decided.delivered.id, &decided.forge);
+            read.get(&key).is_some_and(|delivery| !delivery.contains_key("decision"))
+        };
+        for update in hits::counting(change.decided.iter().filter(is_first), times) {
+            plan.add(Meaning::AsRead, update.part(&table.name));
         }
         Ok(Planned::Write(plan))
     }
@@ -184,7 +191,11 @@ impl Plan {
             .set("decision", decision)
             .set("runs", json(&decided.runs)?)
             .set(EXPIRES, n(times.expiry.delivery))
-            .only_if("place = :place")
+            // A hit is counted once, so a first decision is the first one still.
+            .only_if(match delivery.contains_key("decision") {
+                true => "place = :place",
+                false => "place = :place AND attribute_not_exists(decision)",
+            })
             .with(":place", s(place));
         self.add(Meaning::AsRead, update.part(&table.name));
         if let Some(commit) = about(decided) {
