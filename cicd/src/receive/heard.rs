@@ -74,15 +74,19 @@ impl Heard {
 
 #[cfg(test)]
 mod tests {
-    use router::verify::Headers;
+    use jiff::Timestamp;
+    use router::secret::Secret;
+    use router::verify::{GITHUB_SIGNATURE, Guard, Headers, sign, verify};
 
     use super::*;
 
     fn hear(heard: &Heard, event: &str, id: &str, body: &str) -> (Delivered, Bytes) {
-        let headers = Headers::new([("X-GitHub-Event", event), ("X-GitHub-Delivery", id)]);
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        let kind = ForgeKind::Github;
-        let verified = Verified::vouched_for(&headers, &body);
+        let (kind, secret) = (ForgeKind::Github, Secret::new("a secret"));
+        let proof = sign::github(&secret, body.as_bytes());
+        let headers = [("X-GitHub-Event", event), ("X-GitHub-Delivery", id), (GITHUB_SIGNATURE, &proof)];
+        let (headers, body) = (Headers::new(headers), Bytes::copy_from_slice(body.as_bytes()));
+        let guard = Guard::github([secret]).unwrap();
+        let verified = verify(&guard, &headers, &body, Timestamp::UNIX_EPOCH).unwrap();
         let (read, kept) = heard.read(kind, &kind.default_name(), &verified, body.clone());
         assert_eq!(read, event::read(kind, &kind.default_name(), &verified), "as if nothing had been heard");
         assert_eq!(kept, body);

@@ -105,6 +105,7 @@ mod tests {
         migrate(&mut connection).unwrap();
         connection.execute_batch("UPDATE progress SET decided_up_to = 2; DELETE FROM deliveries").unwrap();
         connection.execute_batch(sample.lines().find(|line| line.contains("'d-2'")).unwrap()).unwrap();
+        migrate(&mut connection).unwrap();
         connection.execute_batch("UPDATE deliveries SET seq = 1").unwrap();
         assert_eq!(deliveries::undecided(&connection, 9).unwrap().found.len(), 1);
     }

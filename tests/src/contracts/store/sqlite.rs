@@ -171,7 +171,7 @@ async fn a_body_that_comes_again_is_kept_once_for_as_long_as_it_is_needed() {
     assert_eq!(store.remember(&samples::delivery(3)).await.unwrap(), Remembered::Seen);
     assert_eq!(count(folder.path(), "deliveries WHERE length(body) > 0"), 1);
     let before = |minutes: i64| {
-        let at = samples::noon() + SignedDuration::from_mins(minutes);
+        let at = samples::noon() + SignedDuration::from_secs(60 * minutes - 30);
         Before { deliveries: at, runs: at }
     };
     assert_eq!(store.prune(&before(5), 100).await.unwrap().deliveries, 4, "the first keeps what younger ones need");
