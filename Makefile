@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check crash test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench
+.PHONY: check crash load test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench
 
 # What must hold before anything is tested: format, lints, documentation.
 check:
@@ -85,6 +85,11 @@ browser:
 	  echo "installing Debian's chromium"; \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; \
 	fi
+
+# The service under load, beside a bare handler and Debian's `webhook` where it is installed; see tests/load/README.md. Wants wrk.
+load:
+	cargo build --profile dist --bin pointsman
+	python3 tests/load/load.py --binary target/dist/pointsman
 
 fmt:
 	cargo fmt --all
