@@ -18,8 +18,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(|config| config)
+    }
+
+    fn with(change: impl FnOnce(DeployConfig) -> DeployConfig) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let config = DeployConfig::recording(data.path().join("deploys.jsonl"));
+        let config = change(DeployConfig::recording(data.path().join("deploys.jsonl")));
         Self { deploys: Deploys::new(config, Arc::new(SystemClock)), data }
     }
 
@@ -176,28 +180,27 @@ async fn a_stack_that_cannot_be_is_refused() {
     }
 }
 
+const DEFINITION: &str = r#"{"family": "shop", "containerDefinitions": [{"name": "app", "image": "<IMAGE1_NAME>"}]}"#;
+const APPSPEC: &str = "version: 0.0\nResources: [{TargetService: {Properties: {TaskDefinition: <TASK_DEFINITION>}}}]\n";
+const TEMPLATES: [(&str, &str); 3] =
+    [("taskdef.json", DEFINITION), ("appspec.yaml", APPSPEC), ("imageDetail.json", r#"{"ImageURI": "repo@sha256:1"}"#)];
+const TO_ECS: [(&str, &str); 6] = [
+    ("ApplicationName", "a"),
+    ("DeploymentGroupName", "g"),
+    ("TaskDefinitionTemplateArtifact", "built"),
+    ("AppSpecTemplateArtifact", "built"),
+    ("Image1ArtifactName", "built"),
+    ("Image1ContainerName", "IMAGE1_NAME"),
+];
+
 #[tokio::test]
 async fn a_task_definition_is_made_of_a_template_and_the_images_that_were_pushed() {
-    let world = World::new();
-    let definition = r#"{"family": "shop", "containerDefinitions": [{"name": "app", "image": "<IMAGE1_NAME>"}]}"#;
-    let appspec = "version: 0.0\nResources: [{TargetService: {Properties: {TaskDefinition: <TASK_DEFINITION>}}}]\n";
-    let configuration = [
-        ("ApplicationName", "a"),
-        ("DeploymentGroupName", "g"),
-        ("TaskDefinitionTemplateArtifact", "built"),
-        ("AppSpecTemplateArtifact", "built"),
-        ("Image1ArtifactName", "built"),
-        ("Image1ContainerName", "IMAGE1_NAME"),
-    ];
-    let files = [
-        ("taskdef.json", definition),
-        ("appspec.yaml", appspec),
-        ("imageDetail.json", r#"{"ImageURI": "repo@sha256:1"}"#),
-    ];
+    let (world, configuration) = (World::new(), TO_ECS);
+    let files = TEMPLATES;
     assert_eq!(world.act("CodeDeployToECS", &configuration, &files).await.result, Ok(()));
     let would = world.recorded()[0]["would"].clone();
     assert_eq!(would["taskDefinition"]["containerDefinitions"][0]["image"], "repo@sha256:1");
-    assert_eq!(would["appspec"], appspec);
+    assert_eq!(would["appspec"], APPSPEC);
     for (configuration, files, word) in [
         (&configuration[..3], &files[..], "no AppSpecTemplateArtifact"),
         (&configuration[..5], &files, "belong together"),
@@ -208,4 +211,48 @@ async fn a_task_definition_is_made_of_a_template_and_the_images_that_were_pushed
         let why = why(world.act("CodeDeployToECS", configuration, files).await);
         assert!(why.starts_with("ConfigurationError") && why.contains(word), "{why}");
     }
+}
+
+/// ECS and CodeDeploy as far as this action asks them, and what they were asked.
+async fn stand_in() -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+    let asked = Arc::<Mutex<Vec<(String, Value)>>>::default();
+    let heard = Arc::clone(&asked);
+    let answer = async move |headers: axum::http::HeaderMap, body: String| {
+        let target = headers["x-amz-target"].to_str().unwrap().to_owned();
+        let operation = target.rsplit('.').next().unwrap().to_owned();
+        let mut heard = heard.lock().unwrap();
+        let looks = heard.iter().filter(|(name, _)| name == "GetDeployment").count();
+        heard.push((operation.clone(), serde_json::from_str(&body).unwrap()));
+        let told = match operation.as_str() {
+            "RegisterTaskDefinition" => json!({"taskDefinition": {"taskDefinitionArn": "arn:shop:2"}}),
+            "CreateDeployment" => json!({"deploymentId": "d-1"}),
+            _ => json!({"deploymentInfo": {"status": if looks == 0 { "InProgress" } else { "Succeeded" }}}),
+        };
+        axum::Json(told)
+    };
+    let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", door.local_addr().unwrap());
+    let routes = axum::Router::new().route("/", axum::routing::post(answer));
+    tokio::spawn(async move { axum::serve(door, routes).await });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_task_definition_is_registered_and_deployed_by_the_appspec() {
+    let (address, asked) = stand_in().await;
+    let world = World::with(|config| DeployConfig {
+        ecs: Some(address.clone()),
+        codedeploy: Some(address),
+        look_every: Duration::from_millis(5),
+        ..config
+    });
+    let end = world.act("CodeDeployToECS", &TO_ECS, &TEMPLATES).await;
+    assert_eq!((end.result, end.external_id.as_deref()), (Ok(()), Some("d-1")));
+    let asked = asked.lock().unwrap();
+    let names: Vec<_> = asked.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["RegisterTaskDefinition", "CreateDeployment", "GetDeployment", "GetDeployment"]);
+    assert_eq!(asked[0].1["containerDefinitions"][0]["image"], "repo@sha256:1");
+    let content = asked[1].1.pointer("/revision/appSpecContent/content").unwrap().as_str().unwrap();
+    assert_eq!(content, APPSPEC.replace("<TASK_DEFINITION>", "arn:shop:2"));
+    assert_eq!(world.recorded(), Vec::<Value>::new());
 }
