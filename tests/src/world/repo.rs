@@ -156,6 +156,11 @@ impl Repo {
     /// For a local repository, which has none.
     pub fn change_request(&self, number: u64, source: &str, target: &str, fork: bool) -> Pushed {
         let commit = self.tip(source).expect("the branch that asks is there");
+        if self.kind == ForgeKind::Github {
+            // GitHub keeps the head of every request there.
+            let head = format!("refs/pull/{number}/head");
+            git::run(git::command(&self.bare).args(["update-ref", &head, commit.as_str()]));
+        }
         let request = payload::Asked { number, source, target, fork, commit: commit.as_str() };
         let (event, body) = payload::change_request(self.kind, &self.path, &request);
         Pushed { commit, before: None, delivery: self.delivery(event, &body) }

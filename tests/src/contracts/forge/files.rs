@@ -75,6 +75,39 @@ async fn gitlab_compares_tree_with_tree() {
 }
 
 #[tokio::test]
+async fn the_files_of_a_pull_request_are_all_that_it_changes() {
+    let subject = Subject::github().await;
+    subject.first();
+    subject.repo.branch("feature/x", "main");
+    subject.repo.push("feature/x", |work| (0..120).fold(work, |work, nth| work.write(&format!("many/{nth}"), "x")));
+    subject.repo.push("feature/x", |work| work.write("late ü", "1").rename("many/0", "moved"));
+    let asked = subject.repo.change_request(7, "feature/x", "main", false);
+    let git_ref = GitRef::new("refs/requests/7/main:feature/x").unwrap();
+    let push = Push { git_ref, ..subject.push(&asked, "feature/x") };
+    let ChangedFiles::Known(files) = subject.forge.changed_files(&push).await.unwrap() else { panic!("it is known") };
+    assert_eq!(files.len(), 121, "{files:?}");
+    assert!(["late ü", "moved", "many/119"].iter().all(|file| files.contains(*file)), "{files:?}");
+    // Asked about what it was before somebody pushed again, GitHub says what it is now.
+    subject.repo.push("feature/x", |work| work.write("more", "1"));
+    subject.repo.change_request(7, "feature/x", "main", false);
+    unknown(&subject, &push).await;
+    // One that there is not.
+    let gone = GitRef::new("refs/requests/8/main:feature/x").unwrap();
+    unknown(&subject, &Push { git_ref: gone, ..push }).await;
+}
+
+#[tokio::test]
+async fn more_files_than_a_pull_request_lists_are_not_known() {
+    let subject = Subject::github().await;
+    subject.first();
+    subject.repo.branch("feature/x", "main");
+    subject.repo.push("feature/x", |work| (0..3_100).fold(work, |work, nth| work.write(&format!("many/{nth}"), "x")));
+    let asked = subject.repo.change_request(7, "feature/x", "main", false);
+    let git_ref = GitRef::new("refs/requests/7/main:feature/x").unwrap();
+    unknown(&subject, &Push { git_ref, ..subject.push(&asked, "feature/x") }).await;
+}
+
+#[tokio::test]
 async fn more_files_than_github_lists_are_not_known() {
     let subject = Subject::github().await;
     subject.first();

@@ -22,6 +22,9 @@ pub(super) const STATUSES_MAX: usize = 1000;
 /// It lists so many files of a comparison and no more.
 const FILES_MAX: usize = 300;
 
+/// It lists so many files of a pull request and no more.
+const PULL_FILES_MAX: usize = 3000;
+
 type Answer = Result<(StatusCode, Json<Value>), Refused>;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -35,6 +38,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/repos/{owner}/{name}/git/matching-refs/{*begin}", get(matching_refs))
         .route("/repos/{owner}/{name}/git/tags/{sha}", get(tag_object))
         .route("/repos/{owner}/{name}/compare/{basehead}", get(compare))
+        .route("/repos/{owner}/{name}/pulls/{number}", get(pull))
+        .route("/repos/{owner}/{name}/pulls/{number}/files", get(pull_files))
         .route("/repos/{owner}/{name}/contents/{*path}", get(contents))
         .route("/repos/{owner}/{name}/tarball/{sha}", get(tarball))
 }
@@ -247,19 +252,6 @@ fn comparison(hosted: &Hosted, base: &str, head: &str) -> Result<Value, String> 
         _ => "diverged",
     };
     let changes = git::changes(&hosted.bare, &["diff", "--find-renames", &merge_base, head])?;
-    let file = |change: &git::Changed| {
-        let how = match change.how {
-            'A' => "added",
-            'D' => "removed",
-            'R' => "renamed",
-            _ => "modified",
-        };
-        let mut file = json!({"filename": change.path, "status": how, "additions": 1, "deletions": 0, "changes": 1});
-        if let Some(from) = &change.from {
-            file["previous_filename"] = json!(from);
-        }
-        file
-    };
     Ok(json!({
         "status": status,
         "ahead_by": ahead,
@@ -269,4 +261,51 @@ fn comparison(hosted: &Hosted, base: &str, head: &str) -> Result<Value, String> 
         "commits": [],
         "files": changes.iter().take(FILES_MAX).map(file).collect::<Vec<_>>(),
     }))
+}
+
+fn file(change: &git::Changed) -> Value {
+    let how = match change.how {
+        'A' => "added",
+        'D' => "removed",
+        'R' => "renamed",
+        _ => "modified",
+    };
+    let mut file = json!({"filename": change.path, "status": how, "additions": 1, "deletions": 0, "changes": 1});
+    if let Some(from) = &change.from {
+        file["previous_filename"] = json!(from);
+    }
+    file
+}
+
+type OfPull = Path<(String, String, u64)>;
+
+/// The head of a pull request, all of which ask to change `main` here.
+fn pull_head(hosted: &Hosted, number: u64) -> Result<String, Refused> {
+    git::object_of(&hosted.bare, &format!("refs/pull/{number}/head")).ok_or_else(not_found)
+}
+
+async fn pull(State(forge): State<Arc<Shared>>, Path((owner, name, number)): OfPull) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let head = pull_head(hosted, number)?;
+    Ok((
+        StatusCode::OK,
+        Json(json!({"number": number, "state": "open", "head": {"sha": head}, "base": {"ref": "main"}})),
+    ))
+}
+
+async fn pull_files(
+    State(forge): State<Arc<Shared>>,
+    Path((owner, name, number)): OfPull,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let range = format!("refs/heads/main...{}", pull_head(hosted, number)?);
+    let changes = git::changes(&hosted.bare, &["diff", "--find-renames", &range]);
+    let changes = changes.map_err(|complaint| refuse(500, json!({"message": complaint})))?;
+    let number = |key: &str, other: usize| query.get(key).and_then(|text| text.parse().ok()).unwrap_or(other);
+    let (page, per_page) = (number("page", 1).max(1), number("per_page", 30).min(100));
+    let listed = changes.iter().take(PULL_FILES_MAX).skip((page - 1) * per_page).take(per_page);
+    Ok((StatusCode::OK, Json(listed.map(file).collect())))
 }
