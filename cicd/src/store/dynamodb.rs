@@ -65,7 +65,7 @@
 //! | `ready` | 1 | write 1 |
 //!
 //! A transaction has at most a hundred parts: one for a run that moves and three for a new one, one for each track, claim, release,
-//! execution, debt and notice, two for a decision and one for what all of them hit. So one push may end more than forty runs; a change with more parts is refused.
+//! execution, debt and notice, two for a decision and one for what all of them hit (one for each hundred names). So one push may end more than forty runs; a change with more parts is refused.
 //!
 //! The partitions `undecided` and `live` and the lists of the index take a thousand writes a second each: some hundreds of
 //! pushes a second, for as long as one likes.

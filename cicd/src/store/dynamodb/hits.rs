@@ -17,10 +17,11 @@ use super::update::Update;
 use crate::hits::{Hit, Hits, day};
 use crate::store::{Decided, StoreError};
 
-/// How many items a day has.
+/// How many items a day has; a write counts in each of them once at most.
 const SHARDS: usize = 16;
-/// How many counts one part of a transaction adds: its words may have 4 KB.
-const TOGETHER: usize = 200;
+/// How many counts one part of a transaction adds: its words may have 4 KB. One write so counts sixteen hundred names, and a hundred
+/// shadows of each of its sixteen decisions; what is beyond is not counted, rather than that nothing could be decided.
+const TOGETHER: usize = 100;
 /// How long a day's counts are needed at least, in seconds: longer than is ever asked for.
 const NEEDED: i64 = 40 * 86_400;
 
@@ -38,7 +39,7 @@ pub(super) fn counting<'d>(decided: impl Iterator<Item = &'d Decided>, times: &T
         let item = Update::of(Key::hits(day(times.now), (shard + part) % SHARDS)).set(EXPIRES, n(expires));
         some.iter().fold(item, |item, (name, hits)| item.add(name, *hits))
     };
-    counts.chunks(TOGETHER).enumerate().map(update).collect()
+    counts.chunks(TOGETHER).take(SHARDS).enumerate().map(update).collect()
 }
 
 /// `route:main`

@@ -49,7 +49,7 @@ pub(super) async fn hits_are_counted_by_the_day_once_for_each_delivery<S: Shelf>
 /// A file may have a hundred shadows, and each decides.
 pub(super) async fn many_shadows_are_all_counted<S: Shelf>(bench: Bench<S>) {
     let today = day(bench.now());
-    let mut all: Vec<Decided> = (0..16).map(decided).collect();
+    let mut all: Vec<Decided> = (0..12).map(decided).collect();
     for (n, decided) in (0..).zip(&mut all) {
         bench.store.remember(&samples::delivery(n)).await.unwrap();
         let names = (0..100).map(|at| format!("shadow-of-a-long-name-{n}-{at}"));
@@ -58,5 +58,5 @@ pub(super) async fn many_shadows_are_all_counted<S: Shelf>(bench: Bench<S>) {
     }
     bench.holds(Change { decided: all, ..Change::default() }).await;
     let hits = bench.store.hits(today, today).await.unwrap();
-    assert_eq!((hits.shadows.len(), hits.shadows.values().sum::<u64>(), hits.routes["main"]), (1600, 1600, 16));
+    assert_eq!((hits.shadows.len(), hits.shadows.values().sum::<u64>(), hits.routes["main"]), (1200, 1200, 12));
 }
