@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use router::event::{ChangedFiles, Delivered, Event, Push};
+use router::event::{Author, ChangedFiles, Delivered, Event, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository};
 use router::rules::{Comparison, Rules};
 
@@ -63,6 +63,7 @@ fn push(routes: usize, files: usize) -> Event {
         forced: false,
         changed: ChangedFiles::known(changed),
         message: "change a service".to_owned(),
+        author: Author::default(),
         pushed_at: None,
     })
 }
