@@ -50,7 +50,7 @@ impl House {
             assert!(voters.len() >= approval.min as usize, "{voters:?}");
             let is_kims = super::house::author_of(&run.key.commit).login == "Kim-K";
             let made_it = |voter: &&str| *voter == "dana" || *voter == "mallory" || (is_kims && *voter == "kim");
-            assert!(!voters.iter().any(|voter| made_it(voter)), "{voters:?} let {} in", run.key.commit.short());
+            assert!(!voters.iter().any(made_it), "{voters:?} let {} in", run.key.commit.short());
             let late = |at| place.gate.expires_at.is_some_and(|end| at >= end);
             assert!(!place.gate.approvals.iter().any(|vote| late(vote.at)), "a yes after the gate's time");
         }

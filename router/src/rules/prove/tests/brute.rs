@@ -11,23 +11,15 @@ use super::small::{self, Chance, Mentioned, Tries};
 use super::*;
 use crate::rules::condition::Moved;
 
-const FILES: u64 = 1_500;
-
 #[test]
 fn what_is_proved_is_what_trying_every_push_finds() {
-    try_files(files_or(FILES));
+    try_files(1_500);
 }
 
-/// How many files: `make prove-long` says it for the long run.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the long run is asked for from outside; what is tested asks for nothing"
-)]
-fn files_or(short: u64) -> u64 {
-    match std::env::var("POINTSMAN_PROVE_FILES") {
-        Ok(files) => files.parse().expect("POINTSMAN_PROVE_FILES is a number"),
-        Err(_) => short,
-    }
+#[test]
+#[ignore = "takes minutes: make prove-long"]
+fn a_hundred_thousand_files_say_the_same() {
+    try_files(100_000);
 }
 
 /// Tries so many files, on all processors.
