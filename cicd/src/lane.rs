@@ -11,6 +11,7 @@ use router::run::{Run, RunState};
 use router::track::Track;
 
 use crate::app::App;
+use crate::engine::Sight;
 use crate::store::{RunFilter, StoreError};
 
 /// Whether a queued run may begin, among all live ones, oldest first.
@@ -52,9 +53,12 @@ pub(crate) async fn had_their_turn(
             if !counts || newer.key.git_ref != track.git_ref || newer.key.visit != arrival.visit {
                 continue;
             }
-            match newer.state {
-                RunState::Queued => behind.push(newer),
-                _ => begun = Some(commit.clone()),
+            // The engine may have it, and nobody has heard so yet.
+            let is_at_work = async || app.engine.look(&newer).await.is_ok_and(|look| look.sight == Sight::AtWork);
+            if newer.state != RunState::Queued || is_at_work().await {
+                begun = Some(commit.clone());
+            } else {
+                behind.push(newer);
             }
         }
     }
