@@ -59,7 +59,6 @@ fn push(routes: usize, files: usize) -> Event {
         before: CommitId::new("2".repeat(40)).ok(),
         commit: CommitId::new("1".repeat(40)).expect("a commit"),
         actor: "dana".to_owned(),
-        author: Default::default(),
         created: false,
         forced: false,
         changed: ChangedFiles::known(changed),
