@@ -356,10 +356,4 @@ mod tests {
             assert!(matches!(rewritten.files(), ChangedFiles::Unknown(_)));
         }
     }
-
-    #[test]
-    fn a_client_outside_a_runtime_is_an_error_and_no_panic() {
-        let settings = GithubSettings { api_url: None, web_url: None, token: Secret::new("t") };
-        assert!(Github::new(settings).is_err());
-    }
 }

@@ -6,6 +6,7 @@ use crate::id::{CommitId, GitRef, RepoPath};
 
 mod decisions;
 mod mistakes;
+mod near;
 mod own;
 mod reference;
 mod requests;

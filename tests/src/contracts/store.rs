@@ -119,28 +119,6 @@ async fn of_a_hundred_at_once_exactly_one_is_new<S: Shelf>(bench: Bench<S>) {
     assert_eq!(bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap().times, 100);
 }
 
-async fn everything_is_found_again_after_a_restart<S: Shelf>(bench: Bench<S>) {
-    bench.started(1).await;
-    bench.store.remember(&samples::ping(2)).await.unwrap();
-    bench.holds(Change { claims: vec![samples::prod(&samples::run(1))], ..Change::default() }).await;
-    let debt = bench.due().await.remove(0);
-    let told = [samples::status("pointsman", StatusState::Pending)];
-    bench.store.settle(&debt, &told, Settled::Later(bench.now(), "no answer".to_owned())).await.unwrap();
-
-    let bench = bench.reopen().await;
-    assert_eq!(bench.store.undecided(10).await.unwrap(), [samples::undecided(samples::ping(2))]);
-    let record = bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap();
-    assert_eq!(record.received_at, samples::noon());
-    assert_eq!(record.delivered, samples::decided(1).delivered);
-    assert_eq!(record.decision, Some(samples::decision()));
-    assert_eq!(record.runs, run_ids([1]));
-    assert_eq!(bench.run(1).await, router::run::Run { version: 1, ..samples::run(1) });
-    let busy = Change { claims: vec![samples::prod(&samples::run(2))], ..Change::default() };
-    assert_eq!(bench.store.commit(busy).await.unwrap(), Committed::Busy(samples::run(1).id));
-    let debt = bench.due().await.remove(0);
-    assert_eq!((debt.failures, debt.posted), (1, told.to_vec()));
-}
-
 async fn undecided_deliveries_come_oldest_first<S: Shelf>(bench: Bench<S>) {
     for n in [5, 3, 4, 1, 2] {
         bench.store.remember(&samples::delivery(n)).await.unwrap();

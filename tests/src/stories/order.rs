@@ -171,7 +171,10 @@ async fn one_push_under_many_ids_is_one_run_that_stays_small() {
     for id in &ids {
         let path = format!("/deliveries/{id}.json");
         house.until("it is decided", async || house.json(&path).await["decision"].is_string()).await;
-        assert_eq!(house.app.store.delivery(&id.parse().unwrap()).await.unwrap().unwrap().runs, std::slice::from_ref(&run.id));
+        assert_eq!(
+            house.app.store.delivery(&id.parse().unwrap()).await.unwrap().unwrap().runs,
+            std::slice::from_ref(&run.id)
+        );
         assert!(house.page(&format!("/deliveries/{id}")).await.contains(run.id.as_str()), "its receipt shows the run");
     }
     let runs = house.runs(&pushed.commit).await;

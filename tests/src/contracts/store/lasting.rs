@@ -3,9 +3,32 @@
 use cicd::store::{Before, Change, Committed, RunFilter, Settled};
 use jiff::SignedDuration;
 use router::id::GitRef;
+use router::status::StatusState;
 use router::track::{Arrival, Place, Track};
 
 use super::{Bench, Shelf, run_ids, samples};
+
+pub(super) async fn everything_is_found_again_after_a_restart<S: Shelf>(bench: Bench<S>) {
+    bench.started(1).await;
+    bench.store.remember(&samples::ping(2)).await.unwrap();
+    bench.holds(Change { claims: vec![samples::prod(&samples::run(1))], ..Change::default() }).await;
+    let debt = bench.due().await.remove(0);
+    let told = [samples::status("pointsman", StatusState::Pending)];
+    bench.store.settle(&debt, &told, Settled::Later(bench.now(), "no answer".to_owned())).await.unwrap();
+
+    let bench = bench.reopen().await;
+    assert_eq!(bench.store.undecided(10).await.unwrap(), [samples::undecided(samples::ping(2))]);
+    let record = bench.store.delivery(&samples::delivery_id(1)).await.unwrap().unwrap();
+    assert_eq!(record.received_at, samples::noon());
+    assert_eq!(record.delivered, samples::decided(1).delivered);
+    assert_eq!(record.decision, Some(samples::decision()));
+    assert_eq!(record.runs, run_ids([1]));
+    assert_eq!(bench.run(1).await, router::run::Run { version: 1, ..samples::run(1) });
+    let busy = Change { claims: vec![samples::prod(&samples::run(2))], ..Change::default() };
+    assert_eq!(bench.store.commit(busy).await.unwrap(), Committed::Busy(samples::run(1).id));
+    let debt = bench.due().await.remove(0);
+    assert_eq!((debt.failures, debt.posted), (1, told.to_vec()));
+}
 
 pub(super) async fn where_a_ref_has_been_is_saved_under_the_version_that_was_read<S: Shelf>(bench: Bench<S>) {
     let main = samples::commit(1).git_ref;
