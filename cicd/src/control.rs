@@ -2,12 +2,14 @@
 
 use router::id::{DeliveryId, EnvironmentName, RouteName, RunId};
 use router::rules::{Decision, Verdict};
-use router::run::{GateState, Person, Run, RunEvent, Stop};
+use router::run::{GateState, Person, Run, RunEvent, Stop, Voter};
 
 use crate::app::App;
 use crate::dispatch;
 use crate::observe::{Observed, observe};
 use crate::store::{Change, Committed, StoreError};
+
+mod teams;
 
 /// A person's answer at a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,9 @@ pub enum Refusal {
     /// Not by this person.
     #[error("{0}")]
     NotAllowed(String),
+    /// Not while a forge does not say who is in its teams.
+    #[error("{0}")]
+    Unanswered(String),
     /// Not while the store does not answer.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
@@ -62,10 +67,12 @@ pub async fn decide_gate(
         return Err(Refusal::NotNow(format!("nobody need decide at {environment}; it opens when it is free")));
     };
     let also = app.access.also(&by);
-    approval.allows(&by, &also, &run.makers()).map_err(|why| Refusal::NotAllowed(why.to_string()))?;
+    let teams = teams::of(app, &run, approval, &by, &also).await?;
+    let voter = Voter { person: &by, also: &also, teams: &teams };
+    approval.allows(voter, &run.makers()).map_err(|why| Refusal::NotAllowed(why.to_string()))?;
     let (environment, comment) = (environment.clone(), comment.chars().take(COMMENT_MAX).collect());
     let event = match answer {
-        Answer::Approve => RunEvent::Approved { environment, by, also, comment },
+        Answer::Approve => RunEvent::Approved { environment, by, also, teams, comment },
         Answer::Reject => RunEvent::Rejected { environment, by, comment },
     };
     moved(observe(app, id, &event).await?)

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, ForgeName, GitRef, Repository};
+use router::run::Team;
 use router::status::Status;
 
 use crate::store::Commit;
@@ -115,6 +116,10 @@ pub trait Forge: Send + Sync + 'static {
     async fn missing(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater>;
     /// A small text file at the head of the repository's default branch; none when it has no such file.
     async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater>;
+
+    /// Whether a team has an account among its members now; whoever was only invited is none. A team that the forge does not show us
+    /// lets nobody in.
+    async fn is_member(&self, team: &Team, account: &str) -> Result<bool, TryLater>;
 
     /// Where git fetches a repository from, and the `Authorization` header it needs, if any.
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom>;

@@ -19,9 +19,11 @@ mod create;
 mod gate;
 #[cfg(test)]
 pub(crate) mod sample;
+mod team;
 
 pub use create::DELIVERIES_MAX;
-pub use gate::{Gate, GateState, Identity, Makers, NotAllowed, Person, Vote};
+pub use gate::{Gate, GateState, Identity, Makers, NotAllowed, Person, Vote, Voter};
+pub use team::Team;
 
 /// What makes a run itself: the same key is the same run, however often its push is delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -275,6 +277,9 @@ pub enum RunEvent {
         /// Their other names.
         #[serde(default)]
         also: Vec<Identity>,
+        /// The gate's teams that they are in, as a forge has just said.
+        #[serde(default)]
+        teams: Vec<Team>,
         /// What they said.
         comment: String,
     },

@@ -14,6 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use octocrab::Octocrab;
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
+use router::run::Team;
 use router::secret::Secret;
 use router::status::{DESCRIPTION_MAX, Status, StatusState};
 use serde::Deserialize;
@@ -48,7 +49,7 @@ pub struct GithubSettings {
     pub api_url: Option<Url>,
     /// Where repositories are cloned from; none when that follows from the API's address.
     pub web_url: Option<Url>,
-    /// A token that may write commit statuses and read contents.
+    /// A token that may write commit statuses and read contents, and read an organisation's members where its teams decide.
     pub token: Secret,
 }
 
@@ -206,6 +207,10 @@ impl Forge for Github {
             Ok(file) => file.map(|file| from_base64(&file.content)).transpose(),
             Err(refusal) => Err(refusal.told().map_or_else(|later| later, given_up)),
         }
+    }
+
+    async fn is_member(&self, team: &Team, account: &str) -> Result<bool, TryLater> {
+        self.has_member(team, account).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

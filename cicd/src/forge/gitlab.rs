@@ -15,6 +15,7 @@ use gitlab::api::projects::repository::files::File;
 use gitlab::api::{AsyncQuery, Endpoint};
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Origin, Repository};
+use router::run::Team;
 use router::secret::Secret;
 use router::status::{Status, StatusState};
 use serde::Deserialize;
@@ -197,6 +198,10 @@ impl Forge for Gitlab {
             Err(refused) if refused.code == 404 => Ok(None),
             Err(refused) => Err(TryLater::new(refused.words)),
         }
+    }
+
+    async fn is_member(&self, team: &Team, account: &str) -> Result<bool, TryLater> {
+        self.has_member(team, account).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

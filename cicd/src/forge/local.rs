@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, RepoPath, Repository};
+use router::run::Team;
 use router::status::Status;
 
 use super::{Archive, BRANCHES_MAX, CloneFrom, Forge, NoArchive, Told, TryLater};
@@ -100,6 +101,11 @@ impl Forge for Local {
             }
             Some(_) | None => Ok(None),
         }
+    }
+
+    /// It has no teams.
+    async fn is_member(&self, _team: &Team, _account: &str) -> Result<bool, TryLater> {
+        Ok(false)
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

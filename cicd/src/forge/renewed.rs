@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
+use router::run::Team;
 use router::status::Status;
 
 use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
@@ -66,6 +67,10 @@ impl Forge for Renewed {
 
     async fn own_file(&self, repository: &Repository, path: &str) -> Result<Option<String>, TryLater> {
         self.0.load_full().own_file(repository, path).await
+    }
+
+    async fn is_member(&self, team: &Team, account: &str) -> Result<bool, TryLater> {
+        self.0.load_full().is_member(team, account).await
     }
 
     fn fetch_from(&self, repository: &Repository) -> Option<CloneFrom> {

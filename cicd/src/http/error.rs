@@ -135,6 +135,7 @@ impl From<Refusal> for Failure {
             Refusal::NotFound(words) => Self::new(StatusCode::NOT_FOUND, words),
             Refusal::NotNow(words) => Self::new(StatusCode::CONFLICT, words),
             Refusal::NotAllowed(words) => Self::not_allowed(words),
+            Refusal::Unanswered(words) => Self { words, ..Self::try_again() },
             Refusal::Unavailable(error) => error.into(),
         }
     }
@@ -195,5 +196,12 @@ mod tests {
         );
         assert!(![unavailable.words(), corrupt.words()].concat().contains("/var"));
         assert!(unavailable.into_response().headers().contains_key(RETRY_AFTER));
+    }
+
+    #[test]
+    fn a_forge_that_does_not_say_who_is_in_a_team_is_asked_again_later() {
+        let failure = Failure::from(Refusal::Unanswered("a forge does not say".to_owned()));
+        assert_eq!((failure.status, failure.words()), (StatusCode::SERVICE_UNAVAILABLE, "a forge does not say"));
+        assert!(failure.into_response().headers().contains_key(RETRY_AFTER));
     }
 }

@@ -62,6 +62,7 @@ struct VoteShape<'a> {
     by: &'a Person,
     at: Timestamp,
     comment: &'a str,
+    entry: Option<&'a str>,
 }
 
 /// A deploy.
@@ -119,7 +120,12 @@ impl<'a> StageShape<'a> {
 impl<'a> EnvironmentShape<'a> {
     fn of(run: &'a Run, place: &'a EnvironmentRun) -> Self {
         let planned = run.plan.environments.iter().find(|planned| planned.name == place.name);
-        let vote = |vote: &'a Vote| VoteShape { by: &vote.by, at: vote.at, comment: &vote.comment };
+        let vote = |vote: &'a Vote| VoteShape {
+            by: &vote.by,
+            at: vote.at,
+            comment: &vote.comment,
+            entry: vote.entry.as_deref(),
+        };
         Self {
             name: &place.name,
             gate: GateShape {

@@ -217,6 +217,7 @@ fn refused(refusal: Refusal, not_now: &'static str) -> AwsError {
         Refusal::NotFound(why) => AwsError::refused(not_now, why),
         Refusal::NotNow(why) => AwsError::refused(not_now, why),
         Refusal::NotAllowed(why) => AwsError::refused("AccessDeniedException", why),
+        Refusal::Unanswered(why) => AwsError::internal(why),
         Refusal::Unavailable(error) => unavailable(&error),
     }
 }

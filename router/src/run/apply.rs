@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Applied, Artifact, EnvironmentRun, GateState, Identity, Makers, Outcome, Person, Run, RunEvent, RunState};
-use super::{Stop, Vote, Work, WorkState};
+use super::{Applied, Artifact, EnvironmentRun, GateState, Makers, Outcome, Person, Run, RunEvent, RunState};
+use super::{Stop, Vote, Voter, Work, WorkState};
 use crate::id::{EnvironmentName, StageName};
 use crate::pipeline::Environment;
 
@@ -28,8 +28,8 @@ impl Run {
                 self.stage_ended(stage, outcome, artifact.as_ref(), exports, at)
             }
             RunEvent::GateReached { environment } => self.gate_reached(environment, at),
-            RunEvent::Approved { environment, by, also, comment } => {
-                self.approved(environment, (by, also), comment, at)
+            RunEvent::Approved { environment, by: person, also, teams, comment } => {
+                self.approved(environment, Voter { person, also, teams }, comment, at)
             }
             RunEvent::Rejected { environment, by, comment } => self.rejected(environment, by, comment, at),
             RunEvent::GateOpened { environment } => self.gate_opened(environment, at),
@@ -68,7 +68,7 @@ impl Run {
 
     /// Who made its commit.
     pub fn makers(&self) -> Makers<'_> {
-        Makers { forge: &self.key.repository.forge, actor: &self.actor, author: &self.author }
+        Makers { repository: &self.key.repository, actor: &self.actor, author: &self.author }
     }
 
     /// How many more people must say yes at an environment; none where nobody need.
@@ -162,32 +162,28 @@ impl Run {
     }
 
     /// A yes is to one commit and what its stages made of it, so it counts when they are over and not before.
-    fn approved(
-        &mut self,
-        name: &EnvironmentName,
-        (by, also): (&Person, &[Identity]),
-        comment: &str,
-        at: Timestamp,
-    ) -> Applied {
+    fn approved(&mut self, name: &EnvironmentName, voter: Voter<'_>, comment: &str, at: Timestamp) -> Applied {
+        let by = voter.person;
         let is_done = self.stages_are_done();
-        let (forge, actor, author) = (self.key.repository.forge.clone(), self.actor.clone(), self.author.clone());
+        let (repository, actor, author) = (self.key.repository.clone(), self.actor.clone(), self.author.clone());
         let Some((place, planned)) = self.gate_waiting(name) else {
             return Applied::Stale("no gate waits there");
         };
         if !is_done {
             return Applied::Stale("its stages are not over yet; try again in a moment");
         }
-        let makers = Makers { forge: &forge, actor: &actor, author: &author };
+        let makers = Makers { repository: &repository, actor: &actor, author: &author };
         if place.gate.is_late(at) {
             return Applied::Stale("the gate's time is over");
         }
         if place.gate.approvals.iter().any(|vote| vote.by == *by) {
             return Applied::Stale("they said so before");
         }
-        if planned.approval.as_ref().is_none_or(|approval| approval.allows(by, also, &makers).is_err()) {
+        let Some(Ok(entry)) = planned.approval.as_ref().map(|approval| approval.allows(voter, &makers)) else {
             return Applied::Stale("they may not decide here");
-        }
-        place.gate.approvals.push(Vote { by: by.clone(), at, comment: comment.to_owned() });
+        };
+        let (by, comment, entry) = (by.clone(), comment.to_owned(), Some(entry.to_owned()));
+        place.gate.approvals.push(Vote { by, at, comment, entry });
         Applied::Moved
     }
 
@@ -239,7 +235,7 @@ impl Run {
             return Applied::Stale("the gate does not wait any more");
         }
         place.gate.state = GateState::Open;
-        place.gate.approvals.push(Vote { by: by.clone(), at, comment: "past Pointsman".to_owned() });
+        place.gate.approvals.push(Vote { by: by.clone(), at, comment: "past Pointsman".to_owned(), entry: None });
         Applied::Moved
     }
 

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Author;
-use crate::id::{ForgeName, Invalid};
+use crate::id::{ForgeName, Invalid, Repository};
 use crate::pipeline::Approval;
+
+use super::Team;
 
 /// A gate before an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,6 +50,10 @@ pub struct Vote {
     pub at: Timestamp,
     /// What they said.
     pub comment: String,
+    /// The one of the rules' people that lets it count: `user:dana`, `github:acme/release-managers`. None for a yes that was given
+    /// past us, or kept before this was.
+    #[serde(default)]
+    pub entry: Option<String>,
 }
 
 /// A person who decides: a name as the authentication gave it, without its `user:` prefix.
@@ -143,8 +149,8 @@ impl From<Identity> for String {
 /// Who made a commit, as far as its forge has told: whoever pushed it, and its author.
 #[derive(Debug, Clone, Copy)]
 pub struct Makers<'r> {
-    /// Where the accounts are.
-    pub forge: &'r ForgeName,
+    /// On whose forge the accounts are.
+    pub repository: &'r Repository,
     /// Who pushed.
     pub actor: &'r str,
     /// Who made the commit.
@@ -164,25 +170,36 @@ impl Makers<'_> {
             theirs.iter().any(|known| !known.is_empty() && known.eq_ignore_ascii_case(name))
         };
         let is_also = |identity: &Identity| match identity {
-            Identity::Account(forge, login) => forge == self.forge && is(login),
+            Identity::Account(forge, login) => *forge == self.repository.forge && is(login),
             Identity::Email(address) => is(address),
         };
         is(person.as_str()) || also.iter().any(is_also)
     }
 }
 
+/// Somebody who would decide.
+#[derive(Debug, Clone, Copy)]
+pub struct Voter<'r> {
+    /// Who.
+    pub person: &'r Person,
+    /// Their other names.
+    pub also: &'r [Identity],
+    /// The gate's teams that they are in, as a forge has just said.
+    pub teams: &'r [Team],
+}
+
 /// Why a person may not decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// The rules do not name them.
-    #[error("{person} is not among those who may decide here: {by}{}", not_looked_up(.teams))]
+    #[error("{person} is not among those who may decide here: {by}{}", in_brackets(.because))]
     NotNamed {
         /// Who asked.
         person: Person,
         /// Who may.
         by: String,
-        /// Teams and groups that may too, and whose members are not known here.
-        teams: Vec<String>,
+        /// Of each team and group that may too, why it does not let them.
+        because: Vec<String>,
     },
     /// They made or pushed the commit, and the rules want somebody else.
     #[error("{0} made or pushed this commit; somebody else must decide (not_author)")]
@@ -190,23 +207,36 @@ pub enum NotAllowed {
 }
 
 impl Approval {
-    /// Whether `person`, who has these other names too, may decide about a commit that others made.
+    /// Whether somebody may decide about a commit that others made: the one of the rules' people that lets them.
     ///
     /// # Errors
     /// [`NotAllowed`], in words for that person.
-    pub fn allows(&self, person: &Person, also: &[Identity], makers: &Makers<'_>) -> Result<(), NotAllowed> {
-        let named = self
-            .people
-            .iter()
-            .any(|entry| entry.strip_prefix("user:").is_some_and(|user| user == "*" || user == person.as_str()));
-        if !named {
-            let teams = self.people.iter().filter(|entry| !entry.starts_with("user:")).cloned().collect();
-            return Err(NotAllowed::NotNamed { person: person.clone(), by: self.by.join(", "), teams });
-        }
+    pub fn allows(&self, voter: Voter<'_>, makers: &Makers<'_>) -> Result<&str, NotAllowed> {
+        let Voter { person, also, teams } = voter;
+        let is_theirs = |entry: &&String| match entry.strip_prefix("user:") {
+            Some(user) => user == "*" || user == person.as_str(),
+            None => teams.iter().any(|team| team.to_string() == **entry),
+        };
+        let Some(entry) = self.people.iter().find(is_theirs) else {
+            let others = self.people.iter().filter(|entry| !entry.starts_with("user:"));
+            let because = others.map(|entry| why_not(entry, person, also, makers.repository)).collect();
+            return Err(NotAllowed::NotNamed { person: person.clone(), by: self.by.join(", "), because });
+        };
         if self.not_author && makers.include(person, also) {
             return Err(NotAllowed::Author(person.clone()));
         }
-        Ok(())
+        Ok(entry)
+    }
+
+    /// What forges can be asked about somebody with these other names: whether a team there has an account of theirs.
+    pub fn asks<'i>(&self, also: &'i [Identity], repository: &Repository) -> Vec<(Team, ForgeName, &'i str)> {
+        let teams = self.people.iter().filter_map(|entry| Team::new(entry).ok());
+        let asks = |team: Team| {
+            let forge = team.forge(repository);
+            let accounts: Vec<_> = accounts(also, &forge).collect();
+            accounts.into_iter().map(move |account| (team.clone(), forge.clone(), account))
+        };
+        teams.flat_map(asks).collect()
     }
 
     /// How many different people must say yes. Where nobody knows who made the commit it is one more, for one of them may
@@ -216,8 +246,26 @@ impl Approval {
     }
 }
 
-fn not_looked_up(teams: &[String]) -> String {
-    if teams.is_empty() { String::new() } else { format!(" (who is in {} is not looked up)", teams.join(", ")) }
+/// Somebody's accounts on a forge. A name that a token proves is none.
+fn accounts<'i>(also: &'i [Identity], forge: &ForgeName) -> impl Iterator<Item = &'i str> {
+    also.iter().filter_map(move |identity| match identity {
+        Identity::Account(on, login) if on == forge => Some(login.as_str()),
+        Identity::Account(..) | Identity::Email(_) => None,
+    })
+}
+
+fn why_not(entry: &str, person: &Person, also: &[Identity], repository: &Repository) -> String {
+    let Ok(team) = Team::new(entry) else { return format!("who is in {entry} is not looked up") };
+    let forge = team.forge(repository);
+    let known: Vec<_> = accounts(also, &forge).collect();
+    if known.is_empty() {
+        return format!("{person} has no account on {forge} under [auth] people, so nobody is asked about {entry}");
+    }
+    format!("{forge} does not count {} in {entry}", known.join(", "))
+}
+
+fn in_brackets(notes: &[String]) -> String {
+    if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) }
 }
 
 impl Gate {

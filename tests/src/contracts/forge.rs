@@ -16,6 +16,7 @@ use crate::world::{Failure, FakeForge, Pushed, Repo, World};
 
 mod answers;
 mod files;
+mod members;
 mod refusals;
 
 const EACH_STATE: [StatusState; 5] =

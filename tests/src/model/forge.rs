@@ -8,6 +8,7 @@ use cicd::forge::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
 use cicd::store::Commit;
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
+use router::run::Team;
 use router::status::Status;
 
 #[derive(Default)]
@@ -81,6 +82,10 @@ impl Forge for Board {
 
     async fn own_file(&self, _: &Repository, _: &str) -> Result<Option<String>, TryLater> {
         Ok(None)
+    }
+
+    async fn is_member(&self, _: &Team, _: &str) -> Result<bool, TryLater> {
+        Ok(false)
     }
 
     fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {

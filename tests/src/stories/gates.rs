@@ -82,6 +82,50 @@ async fn an_author_is_known_under_all_their_names() {
 }
 
 #[tokio::test]
+async fn the_forge_says_who_of_a_team_opens_a_gate() {
+    for kind in [ForgeKind::Github, ForgeKind::Gitlab] {
+        let team = format!("{kind}:acme/release");
+        let people = format!("leads: ['user:dana', '{team}']");
+        let rules = super::house::RULES.replace("leads: ['user:lee', 'user:octocat', 'user:dana']", &people);
+        let house = House::with_rules(&rules).await;
+        let fake = if kind == ForgeKind::Gitlab { &house.world.lab } else { &house.world.hub };
+        fake.join("acme/release", "kim-k", "active");
+        fake.join("acme/release", "pat", "active");
+        let (pushed, run) = waiting(&house, kind).await;
+        for (who, words) in [
+            (
+                "zoe",
+                format!("zoe is not among those who may decide here: leads ({kind} does not count zoe-z in {team})"),
+            ),
+            // A name here is no account there, though one is called the same.
+            ("pat", format!("pat has no account on {kind} under [auth] people, so nobody is asked about {team}")),
+        ] {
+            match house.decide(&run, "prod", Answer::Approve, who).await {
+                Err(Refusal::NotAllowed(said)) => assert!(said.contains(&words), "{said}"),
+                other => panic!("{who}: {other:?}"),
+            }
+        }
+        fake.fail_next(9, crate::world::Failure::Status(503));
+        for answer in [Answer::Approve, Answer::Reject] {
+            match house.decide(&run, "prod", answer, "kim").await {
+                Err(Refusal::Unanswered(said)) => {
+                    assert!(said.contains(&team) && said.ends_with("try again"), "{said}")
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(fake.recover(), 7);
+        assert!(house.runs(&pushed.commit).await[0].environments[1].gate.approvals.is_empty());
+        house.decide(&run, "prod", Answer::Approve, "kim").await.unwrap();
+        let run = house.run(&pushed.commit, RunState::Succeeded).await;
+        assert_eq!(run.environments[1].gate.approvals[0].entry.as_deref(), Some(team.as_str()));
+        let page = house.page(&format!("/runs/{}", run.id)).await;
+        assert!(page.contains(&format!("of {team}")), "{page}");
+        house.close().await;
+    }
+}
+
+#[tokio::test]
 async fn of_a_push_that_nobody_told_of_the_commits_author_is_asked_for() {
     for silent in [false, true] {
         let house = House::open().await;

@@ -118,12 +118,20 @@ impl House {
             ..ForgeSettings::of(ForgeKind::Gitlab)
         };
         let listen = ([127, 0, 0, 1], 0).into();
-        let also = |name: &str, is: &str| (Person::new(name).unwrap(), vec![Identity::new(is).unwrap()]);
+        let also = |name: &str, is: &[&str]| {
+            (Person::new(name).unwrap(), is.iter().map(|is| Identity::new(is).unwrap()).collect::<Vec<_>>())
+        };
         Settings {
             listen,
             rules: rules.into(),
             data: world.folder("data"),
-            identities: [also("lee", "Octo@example.com"), also("octocat", "github:OCTO")].into(),
+            identities: [
+                also("lee", &["Octo@example.com"]),
+                also("octocat", &["github:OCTO"]),
+                also("kim", &["github:kim-k", "gitlab:kim-k"]),
+                also("zoe", &["github:zoe-z", "gitlab:zoe-z"]),
+            ]
+            .into(),
             ..Settings::with_forges(vec![github, gitlab])
         }
     }

@@ -13,7 +13,7 @@ use cicd::forge::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater};
 use cicd::store::{Change, Commit, RunFilter};
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, ForgeKind, GitRef, Repository};
-use router::run::{Run, RunState};
+use router::run::{Run, RunState, Team};
 use router::secret::Secret;
 use router::status::Status;
 use tempfile::TempDir;
@@ -118,6 +118,10 @@ impl Forge for Slow {
 
     async fn missing(&self, _: &Commit, _: &[Status]) -> Result<Vec<Status>, TryLater> {
         Ok(Vec::new())
+    }
+
+    async fn is_member(&self, _: &Team, _: &str) -> Result<bool, TryLater> {
+        Ok(false)
     }
 
     fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {

@@ -55,6 +55,8 @@ struct State {
     calls: Vec<String>,
     last_id: u64,
     no_authors: bool,
+    /// Members of teams: account and state, by the team's path.
+    teams: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl State {
@@ -203,6 +205,12 @@ impl FakeForge {
     /// It does not say who made a commit any more.
     pub fn forget_authors(&self) {
         self.shared.state().no_authors = true;
+    }
+
+    /// Takes an account into a team, in the forge's word for its state: `active`, `pending`, `blocked`.
+    pub fn join(&self, team: &str, account: &str, state: &str) {
+        let mut guard = self.shared.state();
+        guard.teams.entry(team.to_owned()).or_default().insert(account.to_owned(), state.to_owned());
     }
 
     /// Shows so many statuses of one context of a commit that GitHub takes no more.

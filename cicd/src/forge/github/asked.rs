@@ -1,16 +1,20 @@
 //! What GitHub is asked when our own knowledge is not enough.
 //!
 //! * <https://docs.github.com/rest/git/refs#list-matching-references> answers with nothing, and not with an error, when there is no such ref.
+//! * <https://docs.github.com/rest/teams/members#get-team-membership-for-a-user> answers 404 for whoever is not in the team, and for a team
+//!   that the token may not see.
 //! * <https://docs.github.com/rest/commits/statuses#get-the-combined-status-for-a-specific-reference> lists the newest of each context.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use router::event::Author;
 use router::id::{CommitId, GitRef, Repository};
+use router::run::Team;
 use router::status::Status;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Github, state};
+use crate::forge::refusal::Refusal;
 use crate::forge::{BRANCHES_MAX, PAGE, TryLater};
 use crate::store::Commit;
 
@@ -80,6 +84,12 @@ struct Shown {
     state: String,
 }
 
+/// `pending` until an invitation is taken.
+#[derive(Deserialize)]
+struct Membership {
+    state: String,
+}
+
 impl Github {
     async fn ask<T: DeserializeOwned>(&self, route: String) -> Result<T, TryLater> {
         self.in_time(|crab| crab.get(route, None::<&()>)).await.map_err(|refusal| refusal.unanswered())
@@ -140,6 +150,29 @@ impl Github {
         let Made { author, commit } = self.ask(format!("/repos/{}/commits/{commit}", repository.path)).await?;
         let email = commit.author.and_then(|signed| signed.email).unwrap_or_default();
         Ok(Author { login: author.map(|account| account.login).unwrap_or_default(), email })
+    }
+
+    pub(super) async fn has_member(&self, team: &Team, account: &str) -> Result<bool, TryLater> {
+        // What GitHub allows in a login, so that nothing else gets into the path. A team's path is checked already.
+        if !account.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return Ok(false);
+        }
+        let (organisation, slug) = team.path().owner_and_name();
+        let route = format!("/orgs/{organisation}/teams/{slug}/memberships/{account}");
+        let asked = self.in_time(|crab| async move {
+            match crab.get::<Membership, _, ()>(route, None).await {
+                Err(octocrab::Error::GitHub { source, .. }) if source.status_code.as_u16() == 404 => Ok(None),
+                answer => answer.map(Some),
+            }
+        });
+        match asked.await {
+            Ok(membership) => Ok(membership.is_some_and(|membership| membership.state == "active")),
+            Err(Refusal::Never(why)) => {
+                let right = "who is in a team is read with the organisation's permission \"Members: read\"";
+                Err(TryLater::new(format!("{why}; {right}")))
+            }
+            Err(refusal) => Err(refusal.unanswered()),
+        }
     }
 
     pub(super) async fn not_shown(&self, commit: &Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

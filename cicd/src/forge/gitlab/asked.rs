@@ -1,17 +1,22 @@
 //! What GitLab is asked when our own knowledge is not enough.
 
+use gitlab::api::groups::members::AllGroupMembers;
 use gitlab::api::projects::repository::branches::{Branch, Branches};
 use gitlab::api::projects::repository::commits::{Commit, CommitStatuses, CompareCommits};
 use gitlab::api::projects::repository::tags::{Tag, Tags};
 use gitlab::api::{AsyncQuery, Endpoint, Pageable, Pagination, ParamValue, paged};
 use router::event::{Author, Push};
 use router::id::{CommitId, GitRef, Repository};
+use router::run::Team;
 use router::status::Status;
 use serde::Deserialize;
 
 use super::{Gitlab, refused, state};
 use crate::forge::{BRANCHES_MAX, PAGE, TryLater};
 use crate::store;
+
+/// So many members of a group are looked at whose names are like the one that is looked for.
+const MEMBERS_MAX: usize = 5 * PAGE;
 
 #[derive(Deserialize)]
 struct Named {
@@ -40,6 +45,21 @@ struct Between {
 struct Shown {
     name: String,
     status: String,
+}
+
+/// <https://docs.gitlab.com/api/group_members/>: `state` is the account's, and `membership_state` is there where seats are counted.
+#[derive(Deserialize)]
+struct Member {
+    username: String,
+    state: String,
+    #[serde(default)]
+    membership_state: Option<String>,
+}
+
+impl Member {
+    fn is_active(&self) -> bool {
+        self.state == "active" && self.membership_state.as_deref().is_none_or(|state| state == "active")
+    }
 }
 
 impl Gitlab {
@@ -118,6 +138,24 @@ impl Gitlab {
         let endpoint = endpoint.expect("project and commit are all there is to give");
         let made: Made = self.ask(endpoint).await.map_err(|refused| refused.refusal().unanswered())?;
         Ok(Author { email: made.author_email, ..Author::default() })
+    }
+
+    pub(super) async fn has_member(&self, team: &Team, account: &str) -> Result<bool, TryLater> {
+        // What is asked for is only looked for: in names and addresses too.
+        let endpoint = AllGroupMembers::builder().group(team.path().as_str()).query(account).build();
+        let endpoint = paged(endpoint.expect("group and query are given"), Pagination::Limit(MEMBERS_MAX));
+        let members: Vec<Member> = endpoint.query_async(&self.wire).await.map_err(|error| {
+            let refused = refused::read(error, &self.token);
+            match refused.code {
+                404 => TryLater::new(format!("{}; {team} is gone, or the token may not see it", refused.words)),
+                _ => refused.refusal().unanswered(),
+            }
+        })?;
+        match members.iter().find(|member| member.username.eq_ignore_ascii_case(account)) {
+            Some(member) => Ok(member.is_active()),
+            None if members.len() < MEMBERS_MAX => Ok(false),
+            None => Err(TryLater::new(format!("{team} has too many members who are called like {account}"))),
+        }
     }
 
     pub(super) async fn not_shown(&self, commit: &store::Commit, wanted: &[Status]) -> Result<Vec<Status>, TryLater> {

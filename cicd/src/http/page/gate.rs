@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 use router::pipeline::Approval;
-use router::run::{EnvironmentRun, GateState, Run};
+use router::run::{EnvironmentRun, GateState, Identity, Person, Run, Team, Vote, Voter};
 
 use super::super::visit::Visit;
 use super::{Tone, badge, parts};
@@ -71,9 +71,15 @@ fn who(run: &Run, place: &EnvironmentRun, approval: &Approval) -> Markup {
             }
         }
         @for vote in &place.gate.approvals {
-            p.vote { (badge(Tone::Good, "yes")) " " bdi { (vote.by) } @if !vote.comment.is_empty() { ": " q { (vote.comment) } } }
+            p.vote { (badge(Tone::Good, "yes")) " " bdi { (vote.by) } (by_team(vote)) @if !vote.comment.is_empty() { ": " q { (vote.comment) } } }
         }
     }
+}
+
+/// The team by which somebody's yes counts, when they are not named themselves.
+pub(crate) fn by_team(vote: &Vote) -> Markup {
+    let team = vote.entry.as_deref().filter(|entry| !entry.starts_with("user:"));
+    html! { @if let Some(team) = team { " of " (team) } }
 }
 
 /// Whoever pushed it, and its author when that is another name.
@@ -84,8 +90,24 @@ fn makers(run: &Run) -> String {
     names.join(", ")
 }
 
+/// What somebody who looks at a gate should know before they answer. No forge is asked for it.
+fn hint(person: &Person, also: &[Identity], run: &Run, approval: &Approval) -> Option<String> {
+    let may = |teams: &[Team]| approval.allows(Voter { person, also, teams }, &run.makers()).map(str::to_owned);
+    if may(&[]).is_ok() {
+        return None;
+    }
+    let asked: Vec<Team> = approval.asks(also, &run.key.repository).into_iter().map(|(team, ..)| team).collect();
+    Some(match may(&asked) {
+        Ok(_) => {
+            let asked: Vec<String> = asked.iter().map(Team::to_string).collect();
+            format!("Your answer counts if you are in {}, which is asked when you give it", asked.join(" or "))
+        }
+        Err(refusal) => refusal.to_string(),
+    })
+}
+
 fn answers(visit: &Visit, run: &Run, place: &EnvironmentRun, approval: &Approval, id: &str) -> Markup {
-    let refusal = visit.who.as_ref().and_then(|who| approval.allows(who, &visit.also, &run.makers()).err());
+    let hint = visit.who.as_ref().and_then(|who| hint(who, &visit.also, run, approval));
     let has_said_yes = visit.who.as_ref().is_some_and(|who| place.gate.approvals.iter().any(|vote| vote.by == *who));
     html! {
         form.answers method="post" action={ "/runs/" (run.id) "/gates/" (place.name) } {
@@ -98,7 +120,7 @@ fn answers(visit: &Visit, run: &Run, place: &EnvironmentRun, approval: &Approval
                 button.no name="answer" value="reject" { "Reject " span.hidden { (place.name) " of " (parts::title(run)) } }
             }
             @if has_said_yes { p.hint { "You have said yes." } }
-            @else if let Some(refusal) = refusal { p.hint { (refusal) "." } }
+            @else if let Some(hint) = hint { p.hint { (hint) "." } }
         }
     }
 }

@@ -163,7 +163,7 @@ fn facts(seen: &Seen<'_>) -> Markup {
                 @for place in run.environments.iter().filter(|place| !place.gate.approvals.is_empty()) {
                     dt { "Yes for " (place.name) }
                     dd { @for vote in &place.gate.approvals {
-                        span.vote { bdi { (vote.by) } ", " (parts::time(vote.at)) @if !vote.comment.is_empty() { ": " q { (vote.comment) } } } " "
+                        span.vote { bdi { (vote.by) } (gate::by_team(vote)) ", " (parts::time(vote.at)) @if !vote.comment.is_empty() { ": " q { (vote.comment) } } } " "
                     } }
                 }
                 dt { "Run" }

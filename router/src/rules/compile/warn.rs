@@ -43,7 +43,7 @@ pub(super) fn about(file: &File) -> Vec<Problem> {
     all
 }
 
-/// An approval that nobody or not everybody named can give: who is in a forge's team or an OIDC group is not looked up.
+/// An approval that nobody or not everybody named can give: who is in an OIDC group is not looked up.
 fn strangers(file: &File, place: &EnvironmentEntry) -> Option<Problem> {
     let approval = place.approval.as_ref()?;
     let people = |by: &str| -> Vec<String> {
@@ -52,12 +52,12 @@ fn strangers(file: &File, place: &EnvironmentEntry) -> Option<Problem> {
         of_groups.chain(by.contains(':').then(|| by.to_owned())).collect()
     };
     let people: Vec<String> = approval.by.iter().flat_map(|by| people(&by.value)).collect();
-    let stranger = people.iter().find(|person| !person.starts_with("user:"))?;
-    let is_closed = people.iter().all(|person| !person.starts_with("user:"));
+    let stranger = people.iter().find(|person| person.starts_with("oidc:"))?;
+    let is_closed = people.iter().all(|person| person.starts_with("oidc:"));
     let who = if is_closed { "nobody can" } else { "its members cannot" };
     let message = format!("`{stranger}` is not looked up, so {who} say yes at `{}` by it", place.name.value);
     let at = approval.by.first().map_or(place.name.place, |by| by.place);
-    Some(Problem::new(at, message).help("name each of its people as `user:NAME`"))
+    Some(Problem::new(at, message).help("name a team of a forge, or each of its people as `user:NAME`"))
 }
 
 fn is_unguarded(place: &EnvironmentEntry) -> bool {

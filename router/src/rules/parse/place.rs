@@ -4,7 +4,7 @@ use super::{At, Reader, calendar, plain_name, shown};
 use crate::id::EnvironmentName;
 use crate::pipeline::Calendar;
 use crate::problem::Place;
-use crate::run::Person;
+use crate::run::{Person, Team};
 use crate::yaml::{Node, Value};
 
 /// An environment as written.
@@ -35,7 +35,11 @@ pub(super) const ENVIRONMENT: [&str; 6] = ["name", "approval", "allow_unapproved
 pub(super) const APPROVAL: [&str; 4] = ["by", "min", "not_author", "within"];
 
 /// What names people, as a regular expression: for editors, which read no Rust.
-pub(in crate::rules) const PERSON: &str = "^(user|github|gitlab|oidc):[^\\s].{0,99}$";
+pub(in crate::rules) const PERSON: &str = concat!(
+    r"^((user|oidc):[^\s].{0,99}",
+    "|github:[A-Za-z0-9._][A-Za-z0-9._-]*/[A-Za-z0-9._][A-Za-z0-9._-]*",
+    "|gitlab:[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._][A-Za-z0-9._-]*)*)$",
+);
 
 /// The longest a gate waits, 60 days: what `CodePipeline` allows for an approval.
 const WITHIN_MAX: u64 = 60 * 86400;
@@ -121,11 +125,12 @@ pub(super) fn read_people(reader: &mut Reader, node: &Node) -> Vec<Group> {
 
 /// `user:dana`, `user:*`, `github:acme/release-managers`, `gitlab:acme/release`, `oidc:release`.
 fn person(reader: &mut Reader, text: &str, place: Place) -> Option<String> {
-    let known = text
-        .split_once(':')
-        .is_some_and(|(kind, name)| matches!(kind, "user" | "github" | "gitlab" | "oidc") && Person::new(name).is_ok());
+    let known = text.split_once(':').is_some_and(|(kind, name)| match kind {
+        "user" | "oidc" => Person::new(name).is_ok(),
+        _ => Team::new(text).is_ok(),
+    });
     if !known {
-        let help = "write user:NAME, user:* for everyone, github:ORG/TEAM, gitlab:GROUP or oidc:GROUP";
+        let help = "write user:NAME, user:* for everyone, github:ORG/TEAM, gitlab:GROUP (both as in their addresses) or oidc:GROUP";
         reader.advise(place, format!("`{}` names nobody", shown(text)), help);
     }
     known.then(|| text.to_owned())

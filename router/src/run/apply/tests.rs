@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::sample::{at, planned, run};
 use super::*;
+use crate::run::{Identity, Team};
 
 fn stage_ended(stage: &str, outcome: Outcome) -> RunEvent {
     RunEvent::StageEnded { stage: stage.parse().unwrap(), outcome, artifact: None, exports: BTreeMap::new() }
@@ -28,6 +29,7 @@ fn approved(environment: &str, by: &str) -> RunEvent {
         environment: environment.parse().unwrap(),
         by: person(by),
         also: Vec::new(),
+        teams: Vec::new(),
         comment: String::new(),
     }
 }
@@ -70,6 +72,32 @@ fn a_run_learns_what_the_engine_calls_it_once_even_when_it_is_over() {
     let mut over = after(&[RunEvent::StopAsked { stop: Stop::By(person("dana")) }]);
     assert_eq!(over.apply(&named("e-1"), at(2)), Applied::Moved);
     assert_eq!((over.state, over.execution.as_deref(), over.ended_at), (RunState::Stopped, Some("e-1"), Some(at(0))));
+}
+
+#[test]
+fn a_yes_counts_by_a_team_that_a_forge_says_they_are_in_and_keeps_by_which() {
+    let mut planned = planned("main", &["test"], &["prod"]);
+    let approval = planned.plan.environments[0].approval.as_mut().unwrap();
+    approval.people.extend(["github:acme/leads", "gitlab:acme/leads"].map(str::to_owned));
+    let mut run = run(&[planned]);
+    for event in [RunEvent::Started, stage_ended("test", Outcome::Succeeded), gate("prod")] {
+        assert_eq!(run.apply(&event, at(0)), Applied::Moved);
+    }
+    let by = |name: &str, in_teams: &[&str]| RunEvent::Approved {
+        environment: "prod".parse().unwrap(),
+        by: person(name),
+        also: vec![Identity::new("github:zoe-z").unwrap()],
+        teams: in_teams.iter().map(|team| Team::new(team).unwrap()).collect(),
+        comment: String::new(),
+    };
+    for stranger in [by("zoe", &[]), by("zoe", &["github:acme/others", "gitlab:acme"])] {
+        assert_eq!(run.apply(&stranger, at(1)), Applied::Stale("they may not decide here"));
+    }
+    assert_eq!(run.apply(&by("zoe", &["gitlab:acme/leads"]), at(1)), Applied::Moved);
+    assert_eq!(run.apply(&by("eli", &["gitlab:acme/leads"]), at(2)), Applied::Stale("they may not decide here"));
+    assert_eq!(run.apply(&by("dana", &[]), at(2)), Applied::Moved);
+    let entries: Vec<_> = run.environments[0].gate.approvals.iter().map(|vote| vote.entry.as_deref()).collect();
+    assert_eq!(entries, [Some("gitlab:acme/leads"), Some("user:dana")]);
 }
 
 #[test]

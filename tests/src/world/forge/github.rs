@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/repos/{owner}/{name}/pulls/{number}/files", get(pull_files))
         .route("/repos/{owner}/{name}/contents/{*path}", get(contents))
         .route("/repos/{owner}/{name}/tarball/{sha}", get(tarball))
+        .route("/orgs/{org}/teams/{slug}/memberships/{account}", get(membership))
 }
 
 fn not_found() -> Refused {
@@ -223,6 +224,16 @@ async fn contents(
         StatusCode::OK,
         Json(json!({"type": "file", "encoding": "base64", "content": packed.join("\n"), "path": path})),
     ))
+}
+
+async fn membership(
+    State(forge): State<Arc<Shared>>,
+    Path((org, slug, account)): Path<(String, String, String)>,
+) -> Answer {
+    let state = forge.state();
+    let team = state.teams.get(&format!("{org}/{slug}")).ok_or_else(not_found)?;
+    let (_, state) = team.iter().find(|(login, _)| login.eq_ignore_ascii_case(&account)).ok_or_else(not_found)?;
+    Ok((StatusCode::OK, Json(json!({"role": "member", "state": state}))))
 }
 
 async fn compare(

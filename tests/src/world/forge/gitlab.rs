@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/projects/{id}/repository/compare", get(compare))
         .route("/projects/{id}/repository/files/{path}", get(file))
         .route("/projects/{id}/repository/archive.tar.gz", get(archive))
+        .route("/groups/{id}/members/all", get(members))
 }
 
 async fn archive(
@@ -45,6 +46,21 @@ async fn archive(
     let name = id.rsplit('/').next().unwrap_or(&id);
     let packed = forge.archive(&id, sha, &format!("{name}-{sha}-{sha}")).await.ok_or_else(|| not_found("File"))?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], packed).into_response())
+}
+
+/// Whoever is called like what is looked for.
+async fn members(
+    State(forge): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let state = forge.state();
+    let group = state.teams.get(&id).ok_or_else(|| not_found("Group"))?;
+    let wanted = query.get("query").map(|text| text.to_lowercase()).unwrap_or_default();
+    let found = group.iter().filter(|(username, _)| username.to_lowercase().contains(&wanted)).collect();
+    let member = |(username, state): (&String, &String)| json!({"id": 7, "username": username, "state": state, "access_level": 30});
+    let listed: Vec<Value> = super::paged(found, &query).into_iter().map(member).collect();
+    Ok((StatusCode::OK, Json(json!(listed))))
 }
 
 async fn user() -> Json<Value> {

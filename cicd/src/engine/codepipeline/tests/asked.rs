@@ -27,7 +27,7 @@ async fn at_prod(world: &World) -> Run {
 fn yes() -> [RunEvent; 2] {
     let by = Person::new("dana").unwrap();
     [
-        RunEvent::Approved { environment: prod(), by, also: Vec::new(), comment: String::new() },
+        RunEvent::Approved { environment: prod(), by, also: Vec::new(), teams: Vec::new(), comment: String::new() },
         RunEvent::GateOpened { environment: prod() },
     ]
 }

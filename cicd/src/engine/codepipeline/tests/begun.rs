@@ -5,6 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
+use router::run::Team;
 use router::status::Status;
 
 use super::super::sample::{main_run, run};
@@ -66,6 +67,10 @@ impl Forge for Files {
     }
     async fn missing(&self, _: &Commit, _: &[Status]) -> Result<Vec<Status>, TryLater> {
         Ok(Vec::new())
+    }
+
+    async fn is_member(&self, _: &Team, _: &str) -> Result<bool, TryLater> {
+        unreachable!("an engine asks for no members")
     }
 
     fn fetch_from(&self, _: &Repository) -> Option<CloneFrom> {
