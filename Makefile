@@ -1,11 +1,13 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check crash load test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench
+.PHONY: check crash load test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench lambda-archive lambda-qemu
 
-# What must hold before anything is tested: format, lints, documentation.
+# What must hold before anything is tested: format, lints, documentation. The functions are built without the feature `machine`, so they are looked
+# at alone, too.
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p lambda -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
 test: test-rust test-demo test-browser test-infra
@@ -43,8 +45,10 @@ infra/dist/built: infra/package-lock.json $(wildcard infra/bin/*.ts infra/lib/*.
 	cd infra && npm ci --no-audit --no-fund && npm run build
 	touch $@
 
-# The functions of both architectures: target/lambda/<door>/bootstrap for x86_64, target/lambda-arm64/<door>/bootstrap for arm64.
+# The functions of both architectures: target/lambda/<door>/bootstrap for x86_64, target/lambda-arm64/<door>/bootstrap for arm64. Their size is
+# told at the end; one that is too large can be deployed all the same.
 lambda: lambda-x86_64 lambda-arm64
+	-@$(MAKE) --no-print-directory lambda-size
 
 # One binary is built and put in place for each door. aws-lc gathers its first random numbers from the jitter of the processor's clock,
 # which takes a small function a fifth of a second; AWS_LC_SYS_NO_JITTER_ENTROPY has it ask the operating system.
@@ -53,7 +57,7 @@ lambda-x86_64 lambda-arm64: lambda-%: venv
 	rustup target add $(if $(filter arm64,$*),aarch64,x86_64)-unknown-linux-gnu
 	PATH="$$PWD/target/venv/bin:$$PATH" AWS_LC_SYS_NO_JITTER_ENTROPY=1 target/venv/bin/cargo-lambda lambda build \
 	  --profile lambda --package lambda --bin doors $(if $(filter arm64,$*),--arm64,--x86-64) --lambda-dir target/lambda-built/$*
-	target/venv/bin/python lambda/place.py target/lambda-built/$*/doors/bootstrap target/lambda$(if $(filter arm64,$*),-arm64)
+	target/venv/bin/python lambda/place.py target/lambda-built/$*/doors/bootstrap target/lambda$(if $(filter arm64,$*),-arm64) webhook dispatch callback sweep
 
 # What a zip is to have at most: a function is fetched before it begins. What is built is looked at, and nothing is built; docs/aws.md has
 # what it comes to now.
@@ -65,6 +69,17 @@ lambda-size:
 # What beginning costs: measured with the binary that `make lambda` built and a stand-in for the runtime API.
 lambda-bench: lambda-x86_64
 	cargo test -p tests --lib -- --ignored --nocapture the_cost_of_beginning
+
+# A repository of gigabytes through the function `dispatch` that `make lambda` built: it takes minutes, and as much room in the temporary folder.
+lambda-archive: lambda-x86_64
+	cargo test -p tests --lib -- --ignored --nocapture a_repository_of_gigabytes
+
+# The functions for arm64 behind a stand-in for the runtime API, by Debian's qemu-user; on another system, have qemu-aarch64 on the path.
+lambda-qemu: lambda-arm64
+	command -v qemu-aarch64 >/dev/null || { \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends qemu-user libc6-arm64-cross; \
+	}
+	cargo test -p tests --lib -- --ignored --nocapture every_door_opens_on_arm64
 
 # The long form of the crash tests: POINTSMAN_KILLS=1000 for more than five hundred kills, POINTSMAN_SEED for others.
 crash:

@@ -20,6 +20,7 @@ use crate::notice;
 use crate::queue::Queue;
 use crate::receive::Heard;
 use crate::rules_file::RulesFile;
+#[cfg(feature = "machine")]
 use crate::sns::Topics;
 use crate::store::Store;
 use crate::sweep::Keep;
@@ -70,6 +71,7 @@ pub struct OnAws {
     /// The topic that decisions and gates are published to.
     pub notifications: Option<notice::Topic>,
     /// The topics whose messages are taken over HTTPS.
+    #[cfg(feature = "machine")]
     pub topics: Option<Topics>,
     /// Secrets that may be exchanged while they are in use, and the forges whose tokens are among them.
     pub vault: Option<(Arc<Vault>, Renewable)>,

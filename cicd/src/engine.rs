@@ -10,6 +10,7 @@ use router::run::{Run, RunEvent};
 use tokio::sync::mpsc;
 
 pub mod codepipeline;
+#[cfg(feature = "machine")]
 pub mod local;
 
 /// Something happened to a run.

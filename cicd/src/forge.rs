@@ -21,6 +21,7 @@ mod archive;
 pub mod github;
 pub mod gitlab;
 mod lazy;
+#[cfg(feature = "machine")]
 pub mod local;
 mod refusal;
 pub mod renewed;

@@ -17,6 +17,7 @@ use crate::measures;
 mod asked;
 mod assets;
 mod body;
+#[cfg(feature = "machine")]
 mod callbacks;
 mod decisions;
 mod deliveries;
@@ -81,10 +82,11 @@ pub(crate) fn router_with(app: Arc<App>, others: Router) -> Router {
 
 /// What forges and topics knock at: no pages, so nobody accompanies them, and most of what comes is theirs.
 fn machines() -> Router<Arc<App>> {
-    Router::new()
-        .route("/webhooks/{forge}", post(webhooks::take))
-        .route("/callbacks/sns", post(callbacks::take))
-        .method_not_allowed_fallback(error::no_such_method)
+    let machines = Router::new().route("/webhooks/{forge}", post(webhooks::take));
+    // To a function Lambda brings what topics tell.
+    #[cfg(feature = "machine")]
+    let machines = machines.route("/callbacks/sns", post(callbacks::take));
+    machines.method_not_allowed_fallback(error::no_such_method)
 }
 
 #[cfg(test)]

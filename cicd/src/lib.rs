@@ -25,6 +25,9 @@
 //! | [`rules_file`], [`hits`] | the rules in force, and how often each was taken |
 //! | [`measures`] | what is counted and measured |
 //! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
+//!
+//! The feature `machine`, which is on by default, is all that a process on a machine of its own has and a function on Lambda has not:
+//! [`service`], [`wire`], [`sns`], [`git`], [`engine::local`], [`forge::local`], [`store::sqlite`] and the command line.
 
 pub mod access;
 pub mod advance;
@@ -38,6 +41,7 @@ pub mod control;
 pub mod dispatch;
 pub mod engine;
 pub mod forge;
+#[cfg(feature = "machine")]
 pub mod git;
 pub mod hits;
 pub mod http;
@@ -52,10 +56,13 @@ pub mod queue;
 pub mod receive;
 pub mod report;
 pub mod rules_file;
+#[cfg(feature = "machine")]
 pub mod service;
+#[cfg(feature = "machine")]
 pub mod sns;
 pub mod store;
 pub mod sweep;
 pub mod synth;
 pub mod vault;
+#[cfg(feature = "machine")]
 pub mod wire;

@@ -139,6 +139,7 @@ pub(crate) fn render(backlog: Option<&Backlog>, rules_are_bad: bool, now: Timest
 }
 
 /// Puts what was measured into its buckets, which else grows until somebody looks.
+#[cfg(feature = "machine")]
 pub(crate) fn tidy() {
     if let Some(recorded) = RECORDED.get().and_then(Option::as_ref) {
         recorded.run_upkeep();
@@ -151,6 +152,7 @@ pub(crate) fn delivery(forge: &ForgeName, outcome: &'static str, reason: &'stati
 }
 
 /// A message of a topic was answered.
+#[cfg(feature = "machine")]
 pub(crate) fn callback(outcome: &'static str) {
     counter!(CALLBACKS, "outcome" => outcome).increment(1);
 }
@@ -209,6 +211,7 @@ pub(crate) fn repaired(what: &'static str) {
 }
 
 /// Everything was swept, or could not be.
+#[cfg(feature = "machine")]
 pub(crate) fn swept(well: bool) {
     counter!(SWEEPS, "outcome" => if well { "done" } else { "failed" }).increment(1);
 }

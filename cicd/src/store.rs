@@ -21,6 +21,7 @@ use crate::hits::Hits;
 use crate::measures;
 
 pub mod dynamodb;
+#[cfg(feature = "machine")]
 pub mod sqlite;
 
 /// A delivery as it came, read.
@@ -250,6 +251,18 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl From<router::id::Invalid> for StoreError {
+    fn from(error: router::id::Invalid) -> Self {
+        Self::Corrupt(error.to_string())
+    }
 }
 
 /// A stored thing that cannot be read is left out of a list.

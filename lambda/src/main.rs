@@ -10,15 +10,17 @@ use cicd::invocation::Invocations;
 use cicd::vault;
 use lambda::{DOORS, callback, dispatch, sweep, webhook};
 use lambda_http::Error;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
-        .init();
+    // Targets and their levels; `EnvFilter` knows more, and is larger than all that a door does itself.
+    let told = ProcessVars.get("POINTSMAN_LOG").and_then(|told| told.parse::<Targets>().ok());
+    let told = told.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(told).init();
     // Lambda ends the process of a function that panicked; this is all that is left of it.
     std::panic::set_hook(Box::new(|panic| tracing::error!("a panic: {panic}")));
     match open().await {

@@ -1,12 +1,11 @@
 //! Puts the parts together as the settings say.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use router::id::{ForgeKind, ForgeName, RepoPath, Repository};
+use router::id::{ForgeKind, ForgeName};
 use router::run::Person;
 use router::secret::Secret;
 use router::verify::Guard;
@@ -17,25 +16,27 @@ use super::{App, Door, OnAws, Renewable, Wake};
 use crate::access::Access;
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::config::{EngineChoice, ForgeSettings, RulesPlace, Settings, StoreChoice};
+use crate::config::{EngineChoice, ForgeSettings, Settings, StoreChoice};
 use crate::engine::codepipeline::{Clients, CodePipelineConfig, CodePipelineEngine};
-use crate::engine::local::{LocalConfig, LocalEngine};
-use crate::engine::{Engine, EngineEvent, Events};
+use crate::engine::{Engine, EngineEvent};
 use crate::forge::github::{Github, GithubSettings};
 use crate::forge::gitlab::{Gitlab, GitlabSettings};
-use crate::forge::local::Local;
 use crate::forge::renewed::Renewed;
-use crate::forge::{CloneFrom, Forge, Forges};
-use crate::logs::{Logs, Masks};
+use crate::forge::{Forge, Forges};
+use crate::logs::Logs;
 use crate::notice;
 use crate::queue::Queue;
 use crate::receive::Heard;
 use crate::rules_file::RulesFile;
-use crate::sns::{Topics, Web};
 use crate::store::Store;
-use crate::store::dynamodb::DynamoStore;
-use crate::store::sqlite::SqliteStore;
 use crate::sweep::Keep;
+
+#[cfg(feature = "machine")]
+mod machine;
+#[cfg(not(feature = "machine"))]
+mod nowhere;
+#[cfg(not(feature = "machine"))]
+use nowhere as machine;
 
 /// Events that may wait for the listener.
 const EVENTS_WAITING: usize = 256;
@@ -59,7 +60,7 @@ pub async fn open(
     let (forges, renewed) = forges(settings, &rules)?;
     let (events, told) = mpsc::channel(EVENTS_WAITING);
     let engine: Arc<dyn Engine> = match settings.engine {
-        EngineChoice::Local => local_engine(settings, &forges, Arc::clone(&clock), logs.clone(), events).await?,
+        EngineChoice::Local => machine::engine(settings, &forges, Arc::clone(&clock), logs.clone(), events).await?,
         EngineChoice::CodePipeline => {
             let bucket =
                 settings.aws.source_bucket.as_deref().context("the engine codepipeline needs a source bucket")?;
@@ -88,7 +89,8 @@ pub async fn open(
                 Some(url) => Some(Queue::new(aws.config().await, url.clone())),
                 None => None,
             },
-            topics: topics(settings, aws).await?,
+            #[cfg(feature = "machine")]
+            topics: machine::topics(settings, aws).await?,
             notifications: match &settings.aws.notification_topic {
                 Some(arn) => Some(notice::Topic::new(aws.config().await, arn.clone())),
                 None => None,
@@ -99,66 +101,17 @@ pub async fn open(
     Ok((app, told))
 }
 
-async fn local_engine(
-    settings: &Settings,
-    forges: &Forges,
-    clock: Arc<dyn Clock>,
-    logs: Logs,
-    events: Events,
-) -> anyhow::Result<Arc<LocalEngine>> {
-    let config = LocalConfig {
-        slots: settings.slots.get(),
-        masks: Masks::new(secrets(settings)),
-        ..LocalConfig::new(settings.data.clone(), folder_of(&settings.rules))
-    };
-    let engine = LocalEngine::new(config, Arc::new(fetch_from(forges, settings)), clock, logs, events);
-    engine.sweep_leftovers().await.context("what the last process left")?;
-    Ok(engine)
-}
-
 async fn store(settings: &Settings, aws: &Aws, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
     match settings.store {
-        StoreChoice::Sqlite => {
-            let data = settings.data.clone();
-            // An older one may have much to be brought forward.
-            let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&data, clock)).await?;
-            Ok(Arc::new(opened.with_context(|| format!("the data folder {}", settings.data.display()))?))
-        }
+        StoreChoice::Sqlite => machine::store(settings, clock).await,
         StoreChoice::Dynamodb => {
             let table = settings.aws.table.as_deref().context("the store dynamodb needs a table")?;
             let client = aws_sdk_dynamodb::Client::new(aws.config().await);
-            let opened = if settings.in_lambda {
-                DynamoStore::trusting(client, table, clock)
-            } else {
-                DynamoStore::open(client, table, clock).await
-            };
+            let opened = machine::table(settings, client, table, clock).await;
             let opened = opened.with_context(|| format!("the table {table}"))?;
             Ok(Arc::new(opened.keeping(settings.keep.deliveries, settings.keep.runs)))
         }
     }
-}
-
-/// Central buildspecs stand beside the rule file; beside one in S3 there are none for this machine.
-fn folder_of(rules: &RulesPlace) -> PathBuf {
-    let RulesPlace::File(rules) = rules else { return PathBuf::from(".") };
-    rules.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
-}
-
-/// All that a build must not show, should it get hold of it.
-fn secrets(settings: &Settings) -> impl Iterator<Item = Secret> {
-    let of_forges = settings.forges.iter().flat_map(|forge| {
-        let proofs = [&forge.webhook_secrets, &forge.signing_keys, &forge.webhook_tokens];
-        proofs.into_iter().flatten().chain(&forge.token)
-    });
-    of_forges.chain(settings.people.iter().map(|person| &person.token)).cloned()
-}
-
-async fn topics(settings: &Settings, aws: &Aws) -> anyhow::Result<Option<Topics>> {
-    if settings.aws.callback_topics.is_empty() {
-        return Ok(None);
-    }
-    let web = Web::new().context("a client for SNS's certificates")?;
-    Ok(Some(Topics::new(aws.config().await.clone(), settings.aws.callback_topics.clone(), Box::new(web))))
 }
 
 /// Puts exchanged secrets in force. Either all of them can be used, or none is.
@@ -207,7 +160,7 @@ fn forges(settings: &Settings, rules: &Arc<RulesFile>) -> anyhow::Result<(Forges
     let (mut forges, mut renewed) = (Forges::new(), BTreeMap::new());
     for forge in &settings.forges {
         if forge.kind == ForgeKind::Local {
-            forges.insert(forge.name.clone(), Arc::new(Local::new(local_clone(forge, rules))));
+            forges.insert(forge.name.clone(), machine::forge(forge, rules)?);
         } else if let Some(opened) = remote(forge)? {
             let opened = Arc::new(Renewed::new(opened));
             renewed.insert(forge.name.clone(), Arc::clone(&opened));
@@ -235,37 +188,3 @@ fn remote(forge: &ForgeSettings) -> anyhow::Result<Option<Box<dyn Forge>>> {
 
 /// GitLab's own installation.
 const GITLAB: &str = "https://gitlab.com";
-/// GitHub's own installation.
-const GITHUB: &str = "https://github.com";
-
-/// A local repository is where the rule file's `clone` says.
-fn local_clone(forge: &ForgeSettings, rules: &Arc<RulesFile>) -> impl Fn(&RepoPath) -> Option<String> + use<> {
-    let (name, kind, rules) = (forge.name.clone(), forge.kind, Arc::clone(rules));
-    move |path| {
-        let repository = Repository { forge: name.clone(), kind, path: path.clone() };
-        rules.current().clone_of(&repository).map(str::to_owned)
-    }
-}
-
-/// Where git fetches from: as the forge says; a public repository of a forge without a token by its plain address.
-fn fetch_from(forges: &Forges, settings: &Settings) -> impl Fn(&Repository) -> Option<CloneFrom> + Send + Sync + use<> {
-    let forges = forges.clone();
-    let plain: BTreeMap<_, _> = settings.forges.iter().map(|forge| (forge.name.clone(), web_root(forge))).collect();
-    move |repository| match forges.get(&repository.forge) {
-        Some(forge) => forge.fetch_from(repository),
-        None => {
-            let root = plain.get(&repository.forge)?.as_ref()?;
-            Some(CloneFrom { url: format!("{root}/{}.git", repository.path), authorization: None })
-        }
-    }
-}
-
-fn web_root(forge: &ForgeSettings) -> Option<String> {
-    let own =
-        forge.api_url.as_ref().map(|url| url.as_str().trim_end_matches('/').trim_end_matches("/api/v3").to_owned());
-    match forge.kind {
-        ForgeKind::Github => Some(own.unwrap_or_else(|| GITHUB.to_owned())),
-        ForgeKind::Gitlab => Some(own.unwrap_or_else(|| GITLAB.to_owned())),
-        ForgeKind::Local => None,
-    }
-}

@@ -163,6 +163,7 @@ pub(super) fn taken(answer: &impl Serialize) -> Response {
 }
 
 /// It is dealt with.
+#[cfg(feature = "machine")]
 pub(super) fn done(answer: &Value) -> Response {
     Json(answer).into_response()
 }

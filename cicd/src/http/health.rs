@@ -17,6 +17,7 @@ use crate::measures;
 const STORE_TIME: Duration = Duration::from_secs(3);
 
 /// The door while what is behind it is being opened: it is alive, and takes nothing yet.
+#[cfg(feature = "machine")]
 pub(crate) fn opening() -> Router {
     let words = "what it remembers is being opened, and brought to this version";
     Router::new().route("/healthz", get(alive)).fallback(async move || Failure::not_ready(words))

@@ -19,15 +19,3 @@ impl From<Error> for StoreError {
         }
     }
 }
-
-impl From<serde_json::Error> for StoreError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Corrupt(error.to_string())
-    }
-}
-
-impl From<router::id::Invalid> for StoreError {
-    fn from(error: router::id::Invalid) -> Self {
-        Self::Corrupt(error.to_string())
-    }
-}
