@@ -144,6 +144,8 @@ impl Invocations {
 }
 
 async fn work(app: &App) -> Result<(), StoreError> {
+    // Whoever was woken before this is served by the first round; what cannot be started now is not tried twice for it.
+    app.wake.taken();
     loop {
         advance(app).await?;
         report(app).await?;

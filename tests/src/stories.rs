@@ -1,6 +1,7 @@
 //! Stories through the whole service: a push goes in, statuses come out. Each reads like the thing it tells.
 
 mod allowed;
+mod archives;
 mod bad_input;
 mod beginnings;
 mod doors;

@@ -32,7 +32,9 @@ mod moved;
 mod payload;
 mod repo;
 pub mod runtime_api;
+pub mod sink;
 pub mod sns;
+pub mod tarball;
 pub mod weather;
 mod work;
 

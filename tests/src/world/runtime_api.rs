@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::Delivery;
 
-/// No function takes longer.
+/// No function takes longer, unless it is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A function at work.
@@ -30,6 +30,7 @@ pub struct Function {
     started: Instant,
     events: mpsc::Sender<String>,
     said: mpsc::Receiver<Said>,
+    patience: Duration,
 }
 
 /// What a function told the runtime API.
@@ -46,6 +47,7 @@ pub enum Said {
 struct Api {
     events: Mutex<mpsc::Receiver<String>>,
     said: mpsc::Sender<Said>,
+    patience: Duration,
 }
 
 impl Function {
@@ -54,6 +56,14 @@ impl Function {
     /// # Panics
     /// When it cannot be started.
     pub async fn start(binary: &Path, door: &str, vars: &BTreeMap<String, String>) -> Self {
+        Self::patient(binary, door, vars, PATIENCE).await
+    }
+
+    /// Starts one that may take so long.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn patient(binary: &Path, door: &str, vars: &BTreeMap<String, String>, patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it listens").to_string();
         let ((events, waiting), (said, heard)) = (mpsc::channel(16), mpsc::channel(16));
@@ -62,7 +72,7 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(error))
-            .with_state(Arc::new(Api { events: Mutex::new(waiting), said }));
+            .with_state(Arc::new(Api { events: Mutex::new(waiting), said, patience }));
         tokio::spawn(async move { axum::serve(listener, api).await });
         let mut process = Command::new(binary);
         process.env_clear().envs(vars).env("_HANDLER", door).env("AWS_LAMBDA_RUNTIME_API", address);
@@ -81,7 +91,7 @@ impl Function {
         let started = Instant::now();
         let spawned = process.stdin(Stdio::null()).kill_on_drop(true).spawn();
         let process = spawned.unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
-        Self { process, started, events, said: heard }
+        Self { process, started, events, said: heard, patience }
     }
 
     /// Waits until it asks for work; gives the time since the last event, or since its start.
@@ -111,12 +121,12 @@ impl Function {
     /// The next thing it says, or that it has ended.
     ///
     /// # Panics
-    /// When it says nothing for a minute, or ends.
+    /// When it says nothing for too long, or ends.
     pub async fn hear(&mut self) -> Said {
         tokio::select! {
             said = self.said.recv() => said.expect("the runtime API lives as long as this"),
             ended = self.process.wait() => panic!("it ended: {ended:?}"),
-            () = tokio::time::sleep(PATIENCE) => panic!("it says nothing"),
+            () = tokio::time::sleep(self.patience) => panic!("it says nothing"),
         }
     }
 
@@ -145,7 +155,7 @@ async fn next(State(api): State<Arc<Api>>) -> impl IntoResponse {
     // Who reads may be gone with its test.
     let _ = api.said.send(Said::Next(Instant::now())).await;
     let Some(event) = api.events.lock().await.recv().await else { std::future::pending().await };
-    let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + PATIENCE;
+    let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + api.patience;
     let mut headers = HeaderMap::new();
     for (name, value) in [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),

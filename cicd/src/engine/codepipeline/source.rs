@@ -129,9 +129,15 @@ impl From<Unpackable> for Missing {
     fn from(error: Unpackable) -> Self {
         match error {
             Unpackable::Refused(why) => Self::Settled(EngineError::Refused(why)),
-            Unpackable::Broken(_) => Self::Broken(said(&error)),
+            Unpackable::Broken(_) => Self::Broken(readable(said(&error))),
         }
     }
+}
+
+/// What broke an archive may stand in the words for it, bytes and all; people are to read them.
+fn readable(words: String) -> String {
+    let is_odd = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    if words.contains(is_odd) { "the forge's archive is not whole: it is no tar".to_owned() } else { words }
 }
 
 /// Hands on what the network gives, until nobody takes it any more.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cicd::store::dynamodb::create_table;
 use serde_json::Value;
 
-use super::vars;
+use super::vars_with_pipelines;
 use crate::stories::house::first;
 use crate::world::runtime_api::{Function, gateway_event};
 use crate::world::{World, aws};
@@ -63,7 +63,7 @@ async fn the_cost_of_beginning() {
     let world = World::new().await;
     let secure = aws::secure(&world.folder("tls"));
     create_table(&aws::dynamodb(&secure.plain()), "cost").await.unwrap();
-    let mut vars = vars(&world, "cost", &secure.endpoint());
+    let mut vars = vars_with_pipelines(&world, "cost", &secure.endpoint(), &secure.endpoint());
     vars.insert("SSL_CERT_FILE".to_owned(), secure.certificates.to_str().unwrap().to_owned());
     vars.insert("POINTSMAN_LOG".to_owned(), "error".to_owned());
     let shop = world.github("acme/shop");

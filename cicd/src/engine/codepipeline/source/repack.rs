@@ -99,11 +99,14 @@ impl<W: Write> Packed<W> {
     }
 }
 
+/// A file of so many bytes needs zip64: what packs badly becomes a little larger than it is, and must still be below 4 GiB.
+const LARGE: u64 = 4_000_000_000;
+
 fn options(size: u64) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default())
-        .large_file(size >= u64::from(u32::MAX))
+        .large_file(size >= LARGE)
 }
 
 /// An entry's name without the folder around all; none for the folder itself.
