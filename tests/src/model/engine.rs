@@ -68,6 +68,16 @@ impl Puppet {
         }
     }
 
+    /// These runs wait as far as anybody knows. What an engine in the process has begun of them and let go of again, unheard, nobody can
+    /// know: it does not count as begun.
+    pub(crate) fn nobody_knows(&self, waiting: &[RunId]) {
+        if self.embedded {
+            let works = &mut *self.works();
+            let is_at_work = |run: &RunId| works.executions.iter().any(|execution| execution.run.id == *run);
+            works.begun.retain(|run| !waiting.contains(run) || is_at_work(run));
+        }
+    }
+
     /// Does the next thing of an execution.
     pub(crate) fn work(&self, nth: usize, well: bool) {
         let mut works = self.works();

@@ -1,6 +1,6 @@
 //! A forge that shows where its refs are and keeps the statuses that it was told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use router::status::Status;
 #[derive(Default)]
 pub(crate) struct Shows {
     /// Where each ref is.
-    pub(crate) tips: HashMap<GitRef, CommitId>,
+    pub(crate) tips: BTreeMap<GitRef, CommitId>,
     /// The newest status of each context of a commit.
     pub(crate) statuses: HashMap<(CommitId, String), Status>,
     /// It takes nothing and answers nothing.

@@ -192,6 +192,8 @@ impl House {
 
     fn remember(&mut self) {
         self.seen = self.runs().into_iter().map(|run| (run.id.clone(), run)).collect();
+        let waiting = self.seen.values().filter(|run| run.state == RunState::Queued);
+        self.engine.nobody_knows(&waiting.map(|run| run.id.clone()).collect::<Vec<_>>());
     }
 
     fn push(&mut self, lane: Lane) {
@@ -217,7 +219,7 @@ impl House {
         self.clock.advance_seconds(1);
     }
 
-    fn tell(&self, push: usize, hook: u8) {
+    pub(crate) fn tell(&self, push: usize, hook: u8) {
         let id = DeliveryId::new(format!("d-{push}-{hook}")).unwrap();
         let delivered = Delivered { id: id.clone(), event: Event::Push(self.pushes[push].1.clone()) };
         let (forge, received_at) = (ForgeKind::Github.default_name(), self.clock.now());
