@@ -27,11 +27,19 @@ pub(crate) async fn is_free(app: &App, run: &Run, live: &[Run]) -> Result<bool, 
     // A push that is not known any more came long before.
     let push = |run: &Run| track.find(&run.key.commit, run.key.visit);
     let mut before = true;
-    Ok(live.iter().all(|other| {
+    for other in live {
         before &= other.id != run.id;
         let has_its_turn = push(other) < push(run) || (push(other) == push(run) && before);
-        !is_other(other) || (other.state == RunState::Queued && !has_its_turn)
-    }))
+        if is_other(other) && (has_its_turn || has_begun(app, other).await) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The engine may have it, and nobody has heard so yet.
+async fn has_begun(app: &App, run: &Run) -> bool {
+    run.state != RunState::Queued || app.engine.look(run).await.is_ok_and(|look| look.sight == Sight::AtWork)
 }
 
 /// For a push that queues and is told after newer ones of its ref: the newest of those that have begun, when one has, and the runs of the
@@ -53,9 +61,7 @@ pub(crate) async fn had_their_turn(
             if !counts || newer.key.git_ref != track.git_ref || newer.key.visit != arrival.visit {
                 continue;
             }
-            // The engine may have it, and nobody has heard so yet.
-            let is_at_work = async || app.engine.look(&newer).await.is_ok_and(|look| look.sight == Sight::AtWork);
-            if newer.state != RunState::Queued || is_at_work().await {
+            if has_begun(app, &newer).await {
                 begun = Some(commit.clone());
             } else {
                 behind.push(newer);

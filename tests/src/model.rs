@@ -54,7 +54,8 @@ pub(crate) enum Step {
     Tell { push: Index, hook: u8 },
     /// The engine does the next thing of an execution, well or not.
     Work { execution: Index, well: bool },
-    /// One of the engine's events is heard, whichever was told first; once or twice.
+    /// One of the engine's events is heard, once or twice. Those of an engine that lives in the process keep their order, and none is
+    /// lost: it waits until it is heard.
     Hear { event: Index, twice: bool },
     /// One of them is heard by nobody.
     Lose { event: Index },
@@ -88,6 +89,19 @@ pub(crate) struct World {
     /// The forge says when a push was pushed, as GitHub does. Where it does not, a push that is told late while still newer ones are not
     /// told yet has no known place.
     pub(crate) timed: bool,
+    /// What people do while a case comes to its end.
+    pub(crate) people: People,
+}
+
+/// Whether anybody says yes at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum People {
+    /// Nobody does.
+    Stay,
+    /// Everybody does, in time.
+    Come,
+    /// Everybody does, when a gate's time is over and nobody has looked since.
+    ComeLate,
 }
 
 impl ReferenceStateMachine for World {
@@ -95,7 +109,10 @@ impl ReferenceStateMachine for World {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Self> {
-        any::<[bool; 2]>().prop_map(|[embedded, timed]| Self { pushes: Vec::new(), embedded, timed }).boxed()
+        let people = prop::sample::select(&[People::Stay, People::Come, People::ComeLate][..]);
+        let world =
+            |([embedded, timed], people): ([bool; 2], People)| Self { pushes: Vec::new(), embedded, timed, people };
+        (any::<[bool; 2]>(), people).prop_map(world).boxed()
     }
 
     fn transitions(state: &Self) -> BoxedStrategy<Step> {
@@ -193,7 +210,7 @@ fn whatever_happens_every_run_ends_as_the_rules_say() {
 /// What the engine says of the newer one is still on its way: too seldom to be left to chance.
 #[test]
 fn who_is_told_late_does_not_begin_after_a_newer_one_that_nobody_has_heard_of() {
-    let mut house = House::open(&World { pushes: Vec::new(), embedded: true, timed: true });
+    let mut house = House::open(&World { pushes: Vec::new(), embedded: true, timed: true, people: People::Come });
     for told in [false, true] {
         house.step(&Step::Push { lane: Lane::Queue, told });
     }
@@ -202,5 +219,24 @@ fn who_is_told_late_does_not_begin_after_a_newer_one_that_nobody_has_heard_of() 
     house.step(&Step::Look);
     house.holds();
     assert_eq!(house.runs().pop().map(|run| run.state), Some(RunState::Superseded));
+    house.comes_to_its_end();
+}
+
+/// A retry is of an older push, and begins when the newer one is done.
+#[test]
+fn a_retry_does_not_begin_beside_a_newer_one_that_nobody_has_heard_of() {
+    let mut house = House::open(&World { pushes: Vec::new(), embedded: true, timed: true, people: People::Come });
+    house.step(&Step::Push { lane: Lane::Queue, told: true });
+    house.step(&Step::Look);
+    house.engine.work(0, true);
+    house.engine.work(0, false);
+    house.hear_what_is_not_lost();
+    let failed = house.runs().remove(0);
+    assert_eq!(failed.state, RunState::Failed);
+    house.step(&Step::Push { lane: Lane::Queue, told: true });
+    house.step(&Step::Look);
+    house.retry(&failed.id);
+    house.step(&Step::Look);
+    house.holds();
     house.comes_to_its_end();
 }

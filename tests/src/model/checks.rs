@@ -49,8 +49,14 @@ impl House {
             let voters: BTreeSet<&str> = place.gate.approvals.iter().map(|vote| vote.by.as_str()).collect();
             assert!(voters.len() >= approval.min as usize, "{voters:?}");
             let is_kims = super::house::author_of(&run.key.commit).login == "Kim-K";
-            let made_it = |voter: &&str| *voter == "dana" || *voter == "mallory" || (is_kims && *voter == "kim");
-            assert!(!voters.iter().any(made_it), "{voters:?} let {} in", run.key.commit.short());
+            // Of a push that nobody told of, nobody knows who pushed.
+            let is_danas = run.actor == "dana" || !is_kims;
+            let may_not = |voter: &&str| match *voter {
+                "kim" => is_kims,
+                "dana" => is_danas,
+                other => other == "mallory",
+            };
+            assert!(!voters.iter().any(may_not), "{voters:?} let {} in", run.key.commit.short());
             let late = |at| place.gate.expires_at.is_some_and(|end| at >= end);
             assert!(!place.gate.approvals.iter().any(|vote| late(vote.at)), "a yes after the gate's time");
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cicd::engine::{Engine, EngineError, EngineEvent, Look, Sight};
 use router::id::{EnvironmentName, RunId};
+use router::pipeline::Concurrency;
 use router::run::{Applied, Artifact, GateState, Outcome, Run, RunEvent, WorkState};
 
 /// Where an execution is.
@@ -163,6 +164,18 @@ impl Execution {
 }
 
 impl Works {
+    /// Of a ref whose pushes queue, one that begins finds no other in its stages. Whoever has come to a gate has left the lane, and
+    /// may deploy meanwhile.
+    fn begins(&mut self, run: &Run) {
+        let is_in_its_way =
+            |other: &&Execution| other.run.key.git_ref == run.key.git_ref && matches!(other.at, At::Stage { .. });
+        if run.plan.concurrency == Concurrency::Queue
+            && let Some(other) = self.executions.iter().find(is_in_its_way)
+        {
+            self.wrong.push(format!("{} begins while {} of its queue is at work", run.id, other.run.id));
+        }
+    }
+
     /// Two deploys to one environment must never meet.
     fn enters(&mut self, run: &Run, at: At) {
         let At::Deploy { index, .. } = at else { return };
@@ -191,6 +204,7 @@ impl Engine for Puppet {
             works.wrong.push(format!("{} is over and was started: {}", run.id, run.because));
         }
         if !works.begun.contains(&run.id) {
+            works.begins(run);
             works.begun.push(run.id.clone());
         }
         let mut told = Vec::new();

@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use super::engine::{At, Puppet};
 use super::forge::Board;
-use super::{Lane, Step, World};
+use super::{Lane, People, Step, World};
 
 const RULES: &str = "
 version: 1
@@ -47,7 +47,7 @@ routes:
   - {name: the-rest, any: true, pipeline: none}
 ";
 
-/// Whoever may say yes, and one who may not. `dana` pushes everything; `kim` has made every other commit.
+/// Whoever may say yes, and one who may not. `dana` pushes everything; `kim` has made every other commit, `dana` the rest.
 const PEOPLE: [&str; 5] = ["lee", "kim", "ann", "dana", "mallory"];
 
 pub(crate) struct House {
@@ -59,6 +59,7 @@ pub(crate) struct House {
     app: Option<App>,
     sweeper: Sweeper,
     pub(crate) timed: bool,
+    people: People,
     pushes: Vec<(Lane, Push)>,
     /// What was seen of each run after the last step.
     pub(crate) seen: BTreeMap<RunId, Run>,
@@ -99,6 +100,7 @@ impl House {
             clock: FakeClock::at(Timestamp::from_second(1_700_000_000).unwrap()),
             engine: Puppet::new(world.embedded),
             timed: world.timed,
+            people: world.people,
             board: Board::default(),
             app: None,
             sweeper: Sweeper::default(),
@@ -114,7 +116,8 @@ impl House {
     async fn begin(&self) -> App {
         let folder = self.folder.path();
         let clock = Arc::new(self.clock.clone());
-        let kim = BTreeMap::from([(person("kim"), vec![Identity::new("github:kim-k").unwrap()])]);
+        let known = [("kim", "github:kim-k"), ("dana", "dana@example.org")];
+        let known = known.map(|(name, also)| (person(name), vec![Identity::new(also).unwrap()]));
         App {
             store: Arc::new(SqliteStore::open(&folder.join("data"), clock.clone()).unwrap()),
             clock,
@@ -124,7 +127,7 @@ impl House {
             rules: Arc::new(RulesFile::open(&folder.join("pointsman.yaml").into(), &Aws::new()).await.unwrap()),
             logs: Logs::new(folder.join("logs")),
             keep: Keep::default(),
-            access: Access::new(Vec::new()).knowing(kim),
+            access: Access::new(Vec::new()).knowing(known.into()),
             base_url: "http://ci".to_owned(),
             wake: Wake::default(),
             beside: TaskTracker::new(),
@@ -176,7 +179,7 @@ impl House {
             }
             Step::Work { execution, well } => self.work(execution, *well),
             Step::Hear { event, twice } => self.hear(event, 1 + usize::from(*twice)),
-            Step::Lose { event } => self.hear(event, 0),
+            Step::Lose { event } => self.hear(event, usize::from(self.engine.lives_here())),
             Step::Approve { run, by } => self.decide(run, Answer::Approve, PEOPLE[by.index(PEOPLE.len())]),
             Step::Reject { run } => self.decide(run, Answer::Reject, "lee"),
             Step::Cancel { run } => self.ask(run, false),
@@ -245,6 +248,7 @@ impl House {
         let told = {
             let mut works = self.engine.works();
             let Some(nth) = pick(event, works.told.len()) else { return };
+            let nth = if self.engine.lives_here() { 0 } else { nth };
             works.told.remove(nth)
         };
         for _ in 0..times {
@@ -252,25 +256,49 @@ impl House {
         }
     }
 
+    pub(crate) fn hear_what_is_not_lost(&self) {
+        let told = std::mem::take(&mut self.engine.works().told);
+        for event in told.into_iter().filter(|_| self.engine.lives_here()) {
+            self.wait(observe(self.app(), &event.run, &event.event)).unwrap();
+        }
+    }
+
     fn decide(&mut self, run: &Index, answer: Answer, by: &str) {
         let waiting: Vec<Run> = self.runs().into_iter().filter(|run| run.state == RunState::Waiting).collect();
         let Some(nth) = pick(run, waiting.len()) else { return };
-        let Some((place, _)) = waiting[nth].waiting_at() else { return };
-        let (id, name) = (&waiting[nth].id, &place.name);
-        let answered = self.wait(control::decide_gate(self.app(), id, name, answer, person(by), ""));
+        self.say(&waiting[nth], answer, by);
+    }
+
+    fn say(&mut self, run: &Run, answer: Answer, by: &str) {
+        let Some((place, _)) = run.waiting_at() else { return };
+        let answered = self.wait(control::decide_gate(self.app(), &run.id, &place.name, answer, person(by), ""));
         if let (Ok(run), Answer::Approve) = (answered, answer) {
             let artifact = run.artifact.map(|artifact| artifact.sha256);
             self.approved.entry(run.id).or_insert(artifact);
         }
     }
 
+    /// Wherever a run waits everybody says yes, those first who may not.
+    fn everybody_says_yes(&mut self) {
+        for run in self.runs().into_iter().filter(|run| run.state == RunState::Waiting) {
+            for by in PEOPLE.iter().rev() {
+                self.say(&run, Answer::Approve, by);
+            }
+        }
+    }
+
     fn ask(&mut self, run: &Index, retry: bool) {
         let runs = self.runs();
         let Some(nth) = pick(run, runs.len()) else { return };
-        let (id, by) = (&runs[nth].id, person("lee"));
-        if !retry {
-            drop(self.wait(control::cancel(self.app(), id, by)));
-        } else if let Ok(again) = self.wait(control::retry(self.app(), id, by)) {
+        if retry {
+            self.retry(&runs[nth].id);
+        } else {
+            drop(self.wait(control::cancel(self.app(), &runs[nth].id, person("lee"))));
+        }
+    }
+
+    pub(crate) fn retry(&mut self, run: &RunId) {
+        if let Ok(again) = self.wait(control::retry(self.app(), run, person("lee"))) {
             self.asked_for.insert(again.id);
         }
     }
@@ -311,19 +339,7 @@ impl House {
             if self.runs().iter().any(|run| run.key.commit == last && run.state.is_terminal()) {
                 break;
             }
-            for by in ["lee", "ann"] {
-                let run = self.runs().into_iter().find(|run| run.key.commit == last && run.state == RunState::Waiting);
-                if let Some((run, place)) = run.as_ref().and_then(|run| Some((run, run.waiting_at()?.0))) {
-                    drop(self.wait(control::decide_gate(
-                        self.app(),
-                        &run.id,
-                        &place.name,
-                        Answer::Approve,
-                        person(by),
-                        "",
-                    )));
-                }
-            }
+            self.everybody_says_yes();
         }
         let last = self.runs().into_iter().find(|run| run.key.commit == last).expect("it has a run");
         assert_eq!(last.state, RunState::Succeeded, "something is still held: {}", last.because);
@@ -332,7 +348,10 @@ impl House {
 
     fn come_to_rest(&mut self) {
         for _ in 0..300 {
-            self.clock.advance_seconds(60);
+            self.clock.advance_seconds(if self.people == People::ComeLate { 3_700 } else { 60 });
+            if self.people != People::Stay {
+                self.everybody_says_yes();
+            }
             self.round();
             let live = self.wait(self.store().runs(RunFilter::Live)).unwrap();
             let owed = self.wait(self.store().owed(self.clock.now(), 1)).unwrap();
@@ -353,10 +372,7 @@ impl House {
         for nth in (0..many).rev() {
             self.engine.work(nth, true);
         }
-        let told = std::mem::take(&mut self.engine.works().told);
-        for event in told.into_iter().filter(|_| self.engine.lives_here()) {
-            self.wait(observe(self.app(), &event.run, &event.event)).unwrap();
-        }
+        self.hear_what_is_not_lost();
         self.sweep();
         self.settle();
         self.holds();
