@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use router::id::Invalid;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::control::Refusal;
 use crate::store::StoreError;
@@ -164,7 +164,7 @@ pub(super) fn taken(answer: &impl Serialize) -> Response {
 
 /// It is dealt with.
 #[cfg(feature = "machine")]
-pub(super) fn done(answer: &Value) -> Response {
+pub(super) fn done(answer: &serde_json::Value) -> Response {
     Json(answer).into_response()
 }
 

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use axum::routing::get;
 
 use super::error::Failure;
 use crate::app::App;
@@ -18,9 +16,9 @@ const STORE_TIME: Duration = Duration::from_secs(3);
 
 /// The door while what is behind it is being opened: it is alive, and takes nothing yet.
 #[cfg(feature = "machine")]
-pub(crate) fn opening() -> Router {
+pub(crate) fn opening() -> axum::Router {
     let words = "what it remembers is being opened, and brought to this version";
-    Router::new().route("/healthz", get(alive)).fallback(async move || Failure::not_ready(words))
+    axum::Router::new().route("/healthz", axum::routing::get(alive)).fallback(async move || Failure::not_ready(words))
 }
 
 /// The process answers.
