@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cicd::access::Access;
 use cicd::app::{App, OnAws, Wake};
@@ -113,13 +114,25 @@ impl House {
         house
     }
 
+    /// The last process may still be ending: it gives its folder back when the last of its tasks is over.
+    async fn opened(&self, clock: Arc<FakeClock>) -> SqliteStore {
+        let data = self.folder.path().join("data");
+        for _ in 0..1_000 {
+            match SqliteStore::open(&data, clock.clone()) {
+                Ok(store) => return store,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+        SqliteStore::open(&data, clock).unwrap()
+    }
+
     async fn begin(&self) -> App {
         let folder = self.folder.path();
         let clock = Arc::new(self.clock.clone());
         let known = [("kim", "github:kim-k"), ("dana", "dana@example.org")];
         let known = known.map(|(name, also)| (person(name), vec![Identity::new(also).unwrap()]));
         App {
-            store: Arc::new(SqliteStore::open(&folder.join("data"), clock.clone()).unwrap()),
+            store: Arc::new(self.opened(clock.clone()).await),
             clock,
             engine: Arc::new(self.engine.clone()),
             forges: BTreeMap::from([(ForgeKind::Github.default_name(), Arc::new(self.board.clone()) as _)]),
