@@ -11,7 +11,8 @@ use crate::world::Archives;
 fn a_stage_that_fails_ends_the_run_and_says_why() {
     story(async |bed| {
         let repo = bed.repo(ForgeKind::Github, "failing");
-        let pushed = repo.push("release/1", |work| work.write("ci/test.sh", "exit 3\n"));
+        // A stage takes its time: that the one before it has succeeded is heard by then, though events may overtake each other.
+        let pushed = repo.push("release/1", |work| work.write("ci/test.sh", "sleep 5; exit 3\n"));
         bed.deliver(&pushed.delivery).await;
         let run = bed.run(&pushed, RunState::Failed).await;
         assert!(run.because.contains("exit status 3"), "{}", run.because);
