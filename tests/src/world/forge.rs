@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::body::Body;
+use axum::{Json, Router};
 use reqwest::Url;
 use router::id::{CommitId, ForgeKind};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -88,11 +89,11 @@ impl Shared {
     }
 }
 
-/// The page of a list that was asked for.
-fn paged<T>(all: Vec<T>, query: &BTreeMap<String, String>) -> Vec<T> {
+/// The page of a list that was asked for, each as the forge shows it.
+fn listed<T>(all: Vec<T>, query: &BTreeMap<String, String>, shown: impl Fn(T) -> Value) -> Json<Value> {
     let number = |name: &str, usual: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (size, page) = (number("per_page", 20), number("page", 1).max(1));
-    all.into_iter().skip((page - 1) * size).take(size).collect()
+    Json(all.into_iter().skip((page - 1) * size).take(size).map(shown).collect())
 }
 
 impl FakeForge {

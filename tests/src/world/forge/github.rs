@@ -49,6 +49,10 @@ fn not_found() -> Refused {
     refuse(404, json!({"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}))
 }
 
+fn hosted<'s>(state: &'s super::State, owner: &str, name: &str) -> Result<&'s Hosted, Refused> {
+    state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)
+}
+
 fn invalid(field: &str, message: &str) -> Refused {
     let error = json!({"resource": "Status", "code": "custom", "field": field, "message": message});
     refuse(422, json!({"message": "Validation Failed", "errors": [error], "status": "422"}))
@@ -111,7 +115,7 @@ async fn list_statuses(
     Path((owner, name, sha)): Path<(String, String, String)>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let of_commit = hosted.told.iter().rev().filter(|told| told.commit == sha);
     let listed: Vec<Value> = of_commit
         .map(|told| json!({"context": told.context, "state": told.state, "description": told.description, "target_url": told.url}))
@@ -135,7 +139,7 @@ async fn combined(
     Path((owner, name, sha)): Path<(String, String, String)>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let mut newest = BTreeMap::new();
     for told in hosted.told.iter().filter(|told| told.commit == sha) {
         newest.insert(told.context.to_lowercase(), told);
@@ -153,10 +157,9 @@ async fn branches(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
-    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"sha": commit}, "protected": false});
-    let listed: Vec<Value> = super::paged(hosted.branches(), &query).into_iter().map(named).collect();
-    Ok((StatusCode::OK, Json(json!(listed))))
+    let hosted = hosted(&state, &owner, &name)?;
+    let named = |(name, commit)| json!({"name": name, "commit": {"sha": commit}, "protected": false});
+    Ok((StatusCode::OK, super::listed(hosted.branches(), &query, named)))
 }
 
 async fn tags(
@@ -165,15 +168,14 @@ async fn tags(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
-    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"sha": commit}});
-    let listed: Vec<Value> = super::paged(hosted.tags(), &query).into_iter().map(named).collect();
-    Ok((StatusCode::OK, Json(json!(listed))))
+    let hosted = hosted(&state, &owner, &name)?;
+    let named = |(name, commit)| json!({"name": name, "commit": {"sha": commit}});
+    Ok((StatusCode::OK, super::listed(hosted.tags(), &query, named)))
 }
 
 async fn commit(State(forge): State<Arc<Shared>>, Path((owner, name, sha)): Path<(String, String, String)>) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     if state.no_authors || !hosted.has_commit(&sha) {
         return Err(not_found());
     }
@@ -191,7 +193,7 @@ async fn matching_refs(
     Path((owner, name, begin)): Path<(String, String, String)>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let begin = format!("refs/{begin}");
     let found = hosted.all_refs().into_iter().filter(|(full, _)| full.starts_with(&begin));
     let shown = |(full, object): (String, String)| {
@@ -206,7 +208,7 @@ async fn tag_object(
     Path((owner, name, sha)): Path<(String, String, String)>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let commit = git::commit_of(&hosted.bare, &sha).ok_or_else(not_found)?;
     Ok((StatusCode::OK, Json(json!({"sha": sha, "object": {"sha": commit, "type": "commit"}}))))
 }
@@ -216,7 +218,7 @@ async fn contents(
     Path((owner, name, path)): Path<(String, String, String)>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let text = hosted.file(&path).ok_or_else(not_found)?;
     // GitHub breaks its Base64 into lines.
     let packed: Vec<&str> = text.as_bytes().chunks(60).filter_map(|line| std::str::from_utf8(line).ok()).collect();
@@ -241,7 +243,7 @@ async fn compare(
     Path((owner, name, basehead)): Path<(String, String, String)>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let (base, head) = basehead.split_once("...").ok_or_else(not_found)?;
     if !hosted.has_commit(base) || !hosted.has_commit(head) {
         return Err(not_found());
@@ -297,7 +299,7 @@ fn pull_head(hosted: &Hosted, number: u64) -> Result<String, Refused> {
 
 async fn pull(State(forge): State<Arc<Shared>>, Path((owner, name, number)): OfPull) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let head = pull_head(hosted, number)?;
     Ok((
         StatusCode::OK,
@@ -311,7 +313,7 @@ async fn pull_files(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&format!("{owner}/{name}")).ok_or_else(not_found)?;
+    let hosted = hosted(&state, &owner, &name)?;
     let range = format!("refs/heads/main...{}", pull_head(hosted, number)?);
     let changes = git::changes(&hosted.bare, &["diff", "--find-renames", &range]);
     let changes = changes.map_err(|complaint| refuse(500, json!({"message": complaint})))?;

@@ -59,8 +59,7 @@ async fn members(
     let wanted = query.get("query").map(|text| text.to_lowercase()).unwrap_or_default();
     let found = group.iter().filter(|(username, _)| username.to_lowercase().contains(&wanted)).collect();
     let member = |(username, state): (&String, &String)| json!({"id": 7, "username": username, "state": state, "access_level": 30});
-    let listed: Vec<Value> = super::paged(found, &query).into_iter().map(member).collect();
-    Ok((StatusCode::OK, Json(json!(listed))))
+    Ok((StatusCode::OK, super::listed(found, &query, member)))
 }
 
 async fn user() -> Json<Value> {
@@ -197,16 +196,23 @@ impl Hosted {
     }
 }
 
+fn hosted<'s>(state: &'s super::State, id: &str) -> Result<&'s Hosted, Refused> {
+    state.hosted.get(id).ok_or_else(|| not_found("Project"))
+}
+
+/// A branch or a tag.
+fn named((name, commit): (String, String)) -> Value {
+    json!({"name": name, "commit": {"id": commit}})
+}
+
 async fn branches(
     State(forge): State<Arc<Shared>>,
     Path(id): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
-    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"id": commit}});
-    let listed: Vec<Value> = super::paged(hosted.branches(), &query).into_iter().map(named).collect();
-    Ok((StatusCode::OK, Json(json!(listed))))
+    let hosted = hosted(&state, &id)?;
+    Ok((StatusCode::OK, super::listed(hosted.branches(), &query, named)))
 }
 
 async fn tags(
@@ -215,15 +221,13 @@ async fn tags(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
-    let named = |(name, commit): (String, String)| json!({"name": name, "commit": {"id": commit}});
-    let listed: Vec<Value> = super::paged(hosted.tags(), &query).into_iter().map(named).collect();
-    Ok((StatusCode::OK, Json(json!(listed))))
+    let hosted = hosted(&state, &id)?;
+    Ok((StatusCode::OK, super::listed(hosted.tags(), &query, named)))
 }
 
 async fn commit(State(forge): State<Arc<Shared>>, Path((id, sha)): Path<(String, String)>) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    let hosted = hosted(&state, &id)?;
     if state.no_authors || !hosted.has_commit(&sha) {
         return Err(not_found("Commit"));
     }
@@ -242,14 +246,14 @@ async fn tag(State(forge): State<Arc<Shared>>, Path((id, name)): Path<(String, S
 
 fn one_ref(forge: &Shared, id: &str, name: &str, kind: &str, word: &str) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(id).ok_or_else(|| not_found("Project"))?;
+    let hosted = hosted(&state, id)?;
     let commit = git::commit_of(&hosted.bare, &format!("{kind}{name}")).ok_or_else(|| not_found(word))?;
     Ok((StatusCode::OK, Json(json!({"name": name, "commit": {"id": commit}}))))
 }
 
 async fn list_statuses(State(forge): State<Arc<Shared>>, Path((id, sha)): Path<(String, String)>) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    let hosted = hosted(&state, &id)?;
     let of_commit = hosted.jobs.iter().filter(|job| job.commit == sha);
     let listed: Vec<Value> = of_commit
         .map(|job| json!({"id": job.id, "sha": job.commit, "ref": job.git_ref, "name": job.name, "status": job.state}))
@@ -263,7 +267,7 @@ async fn file(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    let hosted = hosted(&state, &id)?;
     if query.get("ref").is_none_or(|wanted| wanted != "HEAD") {
         return Err(refuse(400, json!({"error": "ref is missing"})));
     }
@@ -277,7 +281,7 @@ async fn compare(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = forge.state();
-    let hosted = state.hosted.get(&id).ok_or_else(|| not_found("Project"))?;
+    let hosted = hosted(&state, &id)?;
     let (Some(from), Some(to)) = (query.get("from"), query.get("to")) else {
         return Err(refuse(400, json!({"error": "from is missing, to is missing"})));
     };
