@@ -95,7 +95,7 @@ pub async fn dispatch_one(app: &App, forge: &ForgeName, id: &DeliveryId) -> Resu
     let decision = decide(app, &mut delivered).await;
     let decided = Decided { forge: record.forge, delivered, decision, runs: Vec::new() };
     if starts(&decided.decision).is_some() {
-        return begin(app, vec![decided]).await;
+        return begin(app, &[decided]).await;
     }
     Quiet(vec![decided]).write(app).await?;
     app.wake.for_decisions();
@@ -294,7 +294,7 @@ fn is_of_same_push(one: &Decided, other: &Decided) -> bool {
 
 /// What cannot be begun, because something that it needs cannot be read, is decided too: else nothing behind it ever were.
 async fn begin_or_say_why(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
-    let why = match begin(app, told.clone()).await {
+    let why = match begin(app, &told).await {
         Err(StoreError::Corrupt(why)) => why,
         begun => return begun,
     };
@@ -312,7 +312,7 @@ async fn begin_or_say_why(app: &App, told: Vec<Decided>) -> Result<(), StoreErro
 
 /// Writes a new run with all that its start means, again and again until nobody wrote in between. Its push may have been told of
 /// by several deliveries.
-async fn begin(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
+async fn begin(app: &App, told: &[Decided]) -> Result<(), StoreError> {
     let Some(first) = told.first() else { return Ok(()) };
     let (Some(push), Some(chain)) = (first.delivered.event.as_push(), starts(&first.decision)) else {
         return Ok(());
@@ -331,7 +331,7 @@ async fn begin(app: &App, told: Vec<Decided>) -> Result<(), StoreError> {
         let runs = vec![run.id.clone()];
         tracing::info!(run.id = %run.id, delivery.id = %id, repo.name = %push.repository, "a run starts");
         let mut change = Change { owed: vec![commit_of(push)], ..Change::default() };
-        for decided in &told {
+        for decided in told {
             let decided = Decided { runs: runs.clone(), ..decided.clone() };
             notice::decision(app, &mut change, &decided);
             change.decided.push(decided);

@@ -112,14 +112,10 @@ fn explain(args: &Args, rules: &Rules, own: Option<&OwnWord>) -> anyhow::Result<
 }
 
 /// Reads a recorded delivery. A file on this machine is believed without its signature.
-fn delivered(path: &Path, event: &str, kind: ForgeKind, forge: &ForgeName) -> anyhow::Result<Delivered> {
+fn delivered(path: &Path, named: &str, kind: ForgeKind, forge: &ForgeName) -> anyhow::Result<Delivered> {
     let body = read_bytes(path, BODY_BYTES_MAX).map_err(anyhow::Error::msg)?;
-    let name = match kind {
-        ForgeKind::Github => "x-github-event",
-        ForgeKind::Gitlab => "x-gitlab-event",
-        ForgeKind::Local => "x-pointsman-event",
-    };
-    let headers = Headers::new([(name, event), ("content-type", "application/json")]);
+    let [name, media_type] = event::meant_by(kind);
+    let headers = Headers::new([(name, named), (media_type, "application/json")]);
     Ok(event::read(kind, forge, &Verified::vouched_for(&headers, &body)))
 }
 

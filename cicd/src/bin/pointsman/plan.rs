@@ -223,13 +223,8 @@ fn parts(path: &Path, bytes: Vec<u8>) -> anyhow::Result<Parts> {
 
 /// The forge whose event header it has.
 fn kind(headers: &Headers, path: &Path) -> anyhow::Result<ForgeKind> {
-    let known = [
-        ("x-github-event", ForgeKind::Github),
-        ("x-gitlab-event", ForgeKind::Gitlab),
-        ("x-pointsman-event", ForgeKind::Local),
-    ];
-    let kind = known.into_iter().find(|(name, _)| headers.text(name).is_some()).map(|(_, kind)| kind);
-    kind.with_context(|| {
+    let mut known = ForgeKind::ALL.into_iter();
+    known.find(|kind| headers.text(event::meant_by(*kind)[0]).is_some()).with_context(|| {
         format!("{} has no X-GitHub-Event, X-Gitlab-Event or X-Pointsman-Event header", path.display())
     })
 }

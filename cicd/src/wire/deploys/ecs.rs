@@ -134,7 +134,12 @@ async fn register(client: &Client<'_>, current: &str, images: &[Image]) -> Resul
         container["image"] = json!(image_uri);
     }
     definition.insert("containerDefinitions".to_owned(), json!(containers));
-    let told = client.json("AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", &json!(definition)).await?;
+    registered(client, &json!(definition)).await
+}
+
+/// Registers a task definition. The ARN of its revision.
+pub(super) async fn registered(client: &Client<'_>, definition: &Value) -> Result<String, ActionFailure> {
+    let told = client.json("AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", definition).await?;
     let arn = told.pointer("/taskDefinition/taskDefinitionArn").and_then(Value::as_str);
     arn.map(str::to_owned).ok_or_else(|| failed("JobFailed", "ECS did not say which revision it has registered"))
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::artifact::read;
+use super::ecs::registered;
 use super::{Deploys, misconfigured, only, required, said};
 use crate::wire::action::{ActionEnd, ActionFailure, ActionWork, ArtifactIn, Taken};
 
@@ -56,9 +57,8 @@ impl Deploys {
             });
             return self.write_down(work, &what);
         };
-        let registered = ecs.json("AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", &definition).await?;
-        let arn = registered.pointer("/taskDefinition/taskDefinitionArn").and_then(Value::as_str).unwrap_or_default();
-        let content = appspec.replace(TASK_DEFINITION, arn);
+        let revision = registered(&ecs, &definition).await?;
+        let content = appspec.replace(TASK_DEFINITION, &revision);
         let sha256 = hex::encode(Sha256::digest(&content));
         let deployment = json!({
             "applicationName": application,

@@ -219,8 +219,7 @@ impl<'a> Prover<'a> {
     /// Is there a push of the owner that ends so?
     pub(super) fn question(&self, owner: usize, outcome: &Outcome) -> Question<'_> {
         let (case, before) = (self.case(owner), self.before(owner));
-        let starts = self.route(owner).is_some_and(|route| self.rules.routes[route].goal.is_some());
-        let own = if starts { self.own() } else { &[] };
+        let own = if self.starts(owner) { self.own() } else { &[] };
         match outcome.own {
             Some(entry) => Question::new([case, &own[entry]], before.chain(&own[..entry])),
             None => Question::new([case], before.chain(own)).with(outcome.left.clone()),
@@ -243,11 +242,16 @@ impl<'a> Prover<'a> {
             chain.push(next);
         }
         outcomes.push(Outcome { chain, own: None, left: Left { some, nothing: None } });
-        if self.route(owner).is_some_and(|route| self.rules.routes[route].goal.is_some()) {
+        if self.starts(owner) {
             let ignored = (0..self.own().len()).map(Some);
             outcomes.extend(ignored.map(|own| Outcome { chain: vec![owner], own, left: Left::default() }));
         }
         outcomes
+    }
+
+    /// Whether a push of the owner starts something.
+    fn starts(&self, owner: usize) -> bool {
+        self.route(owner).is_some_and(|route| self.rules.routes[route].goal.is_some())
     }
 
     fn then(&self, owner: usize) -> Option<usize> {
@@ -276,7 +280,7 @@ impl<'a> Prover<'a> {
             let name = &entry.name.value;
             let message = format!("`{name}` of {REPO_FILE} never ignores anything that would start");
             proof.add(FindingKind::DeadIgnore, (name.clone(), entry.name.place), None, message, None);
-            proof.findings.iter_mut().next_back().into_iter().for_each(|finding| finding.is_own = true);
+            proof.findings.last_mut().into_iter().for_each(|finding| finding.is_own = true);
         }
         self.overlaps(&mut proof)?;
         self.gaps(&mut proof)?;
