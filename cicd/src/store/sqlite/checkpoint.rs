@@ -18,11 +18,15 @@ const STEP_PAGES: i64 = 2 * 1024;
 /// A log that readers kept from starting again until it was this long makes them wait.
 const LOG_MAX_PAGES: i64 = 64 * 1024;
 
+/// The log's length is looked at after so many batches.
+const LOOK_EACH: u32 = 16;
+
 /// What the writer knows of the log. Dropped, it waits for the thread: whoever has let go of the folder has closed the database.
 pub(super) struct Checkpoints {
     ask: Option<SyncSender<()>>,
     bulk_moved: Receiver<()>,
     asked: bool,
+    batches: u32,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -51,7 +55,13 @@ impl Checkpoints {
                 }
             })
             .map_err(|error| StoreError::Unavailable(format!("cannot start the checkpoints: {error}")))?;
-        Ok(Self { ask: Some(ask), bulk_moved, asked: false, thread: Some(thread) })
+        Ok(Self { ask: Some(ask), bulk_moved, asked: false, batches: 0, thread: Some(thread) })
+    }
+
+    /// Asking how long the log is costs as much as writing a delivery.
+    fn is_time_to_look(&mut self) -> bool {
+        self.batches = (self.batches + 1) % LOOK_EACH;
+        self.batches == 0
     }
 
     /// Looks after the log between two batches of the writer, whose connection this is.
@@ -63,7 +73,7 @@ impl Checkpoints {
             }
             let how = if pages(writer) < LOG_MAX_PAGES { "PASSIVE" } else { "RESTART" };
             checkpoint(writer, how);
-        } else if pages(writer) >= STEP_PAGES {
+        } else if self.is_time_to_look() && pages(writer) >= STEP_PAGES {
             self.asked = self.ask.as_ref().is_some_and(|ask| ask.try_send(()).is_ok());
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use router::event::Delivered;
 use router::id::{DeliveryId, ForgeName};
-use rusqlite::{CachedStatement, Connection, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 
 use super::aside::Read;
 use super::bodies::{Bodies, Body, Keeper};
@@ -123,32 +123,36 @@ impl NewDecision {
         })
     }
 
-    fn is_kept(&self, connection: &Connection) -> Result<bool, StoreError> {
-        let which = "SELECT 1 FROM deliveries JOIN decisions USING (seq) WHERE id = ? AND forge = ?";
-        Ok(connection.prepare_cached(which)?.exists([self.id.as_str(), self.forge.as_str()])?)
-    }
-
-    fn keep(&self, connection: &Connection) -> Result<(), StoreError> {
+    /// Writes it in the place of what was decided before. True when nothing was.
+    fn keep(&self, connection: &Connection) -> Result<bool, StoreError> {
         let (id, forge) = (self.id.as_str(), self.forge.as_str());
-        let kept = connection
+        let known = connection
+            .prepare_cached(
+                "SELECT seq, deliveries.delivered = ?, decision IS NULL FROM deliveries LEFT JOIN decisions USING (seq) \
+                 WHERE id = ? AND forge = ?",
+            )?
+            .query_row([&self.delivered, id, forge], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+            })
+            .optional()?;
+        let Some((seq, says_the_same, is_first)) = known else {
+            return Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered")));
+        };
+        connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
-                 SELECT seq, nullif(?3, delivered), ?4, ?5, ?6, ?7, ?8 FROM deliveries WHERE id = ?1 AND forge = ?2",
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
-                id,
-                forge,
-                self.delivered,
+                seq,
+                (!says_the_same).then_some(&self.delivered),
                 self.decision,
                 self.runs,
                 self.of.as_ref().map(|of| &of.repository),
                 self.of.as_ref().map(|of| &of.git_ref),
                 self.of.as_ref().map(|of| &of.commit_id),
             ])?;
-        match kept {
-            0 => Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered"))),
-            _ => Ok(()),
-        }
+        Ok(is_first)
     }
 }
 
@@ -159,10 +163,9 @@ pub(super) fn decide(connection: &Connection, all: &[NewDecision], now: Timestam
     }
     let mut tally = BTreeMap::new();
     for decided in all {
-        if !decided.is_kept(connection)? {
+        if decided.keep(connection)? {
             decided.hits.iter().for_each(|(hit, name)| *tally.entry((*hit, name.as_str())).or_default() += 1);
         }
-        decided.keep(connection)?;
     }
     hits::count(connection, day(now), &tally)?;
     connection

@@ -23,7 +23,7 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || -> Result<Connection, StoreError> {
             let connection = Connection::open_with_flags(database, flags)?;
-            connection.set_prepared_statement_cache_capacity(super::STATEMENTS);
+            super::plan_once(&connection)?;
             connection.busy_timeout(super::BUSY)?;
             Ok(connection)
         };
