@@ -1,8 +1,9 @@
 //! The one writer: group commit.
 //!
 //! Jobs wait in a bounded queue. One thread takes everything that waits, does it in one transaction, makes that durable
-//! with one flush, and only then answers. The more callers wait, the more of them share a flush. What finds no place in the
-//! queue within [`PLACE_TIME`] is turned away at once rather than late, and is not done.
+//! with one flush, and only then answers. Whoever comes while the disk works waits for the next flush together, and the
+//! processor works on them meanwhile: to wait for more of them before a flush would leave it idle during that flush. What
+//! finds no place in the queue within [`PLACE_TIME`] is turned away at once rather than late, and is not done.
 
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -92,23 +93,11 @@ fn write(connection: &Connection, mut waiting: mpsc::Receiver<Job>, mut checkpoi
     let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        gather(&mut waiting, &mut batch);
         let held = write_batch(connection, &mut batch, &mut answers);
         for answer in answers.drain(..) {
             answer(held.clone());
         }
         checkpoints.tend(connection);
-    }
-}
-
-/// Gives way for as long as that brings more jobs. On a free processor it takes no time; on a busy one those who are about to
-/// ask get to ask first, and share the flush.
-fn gather(waiting: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) {
-    let mut gathered = 0;
-    while gathered < batch.len() {
-        gathered = batch.len();
-        std::thread::yield_now();
-        batch.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCH_MAX - gathered));
     }
 }
 
