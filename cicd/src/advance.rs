@@ -130,10 +130,17 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
 }
 
 /// A run that was ended in the middle of a deploy holds the environment until the engine has let go of it; then it is free for
-/// the next look.
+/// the next look. How the deploy ended is told by the engine, or by that look.
 async fn give_back(app: &App, holder: &RunId, environment: &EnvironmentName) -> Result<(), StoreError> {
     let Some(run) = app.store.run(holder).await? else { return Ok(()) };
-    if run.state.is_terminal() && app.engine.look(&run).await.is_ok_and(|look| look.sight == Sight::Idle) {
+    if !run.state.is_terminal() {
+        return Ok(());
+    }
+    let Ok(look) = app.engine.look(&run).await else { return Ok(()) };
+    for event in &look.missed {
+        observe(app, &run.id, event).await?;
+    }
+    if look.sight == Sight::Idle {
         let releases = vec![change::claim(&run, environment)];
         app.store.commit(Change { releases, ..Change::default() }).await?;
         app.wake.advance.notify_one();

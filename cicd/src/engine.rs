@@ -39,7 +39,8 @@ pub enum Sight {
 pub struct Look {
     /// Whether it is at work on it.
     pub sight: Sight,
-    /// What has happened to it as far as the engine knows and the run does not, in order.
+    /// What has happened to it as far as the engine knows and the run does not, in order. A run that is over may lack how a stage or a
+    /// deploy ended.
     pub missed: Vec<RunEvent>,
 }
 

@@ -168,8 +168,8 @@ pub(crate) fn decided(decided: &Decided) {
     counter!(DECISIONS, "decision" => verdict.word(), "route" => route).increment(1);
 }
 
-/// A run has moved: what came to its end by that is measured.
-pub(crate) fn moved(run: &Run, event: &RunEvent) {
+/// A run has moved: what came to its end by that is measured. One that was over before was measured then.
+pub(crate) fn moved(run: &Run, event: &RunEvent, was_over: bool) {
     match event {
         RunEvent::StageEnded { stage, .. } => {
             let ended = run.stages.iter().find(|known| known.name == *stage);
@@ -179,11 +179,11 @@ pub(crate) fn moved(run: &Run, event: &RunEvent) {
             let ended = run.environments.iter().find(|place| place.name == *environment);
             ended.into_iter().for_each(|place| step(run, format!("deploy/{environment}"), &place.deploy));
         }
-        // It may have been over for long.
-        RunEvent::Executing { .. } => return,
         _ => {}
     }
-    ended(run);
+    if !was_over {
+        ended(run);
+    }
 }
 
 /// A run that was written is measured when it is over.

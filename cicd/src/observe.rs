@@ -33,6 +33,7 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
         let Some(mut run) = app.store.run(run).await? else {
             return Ok(Observed::Stale("nobody knows this run"));
         };
+        let was_over = run.state.is_terminal();
         if let Applied::Stale(why) = run.apply(event, app.clock.now()) {
             tracing::debug!(run.id = %run.id, ?event, "stale: {why}");
             // An engine that tells of a run that is over got it when it had just ended, and nobody has stopped it there yet.
@@ -48,7 +49,7 @@ pub async fn observe(app: &App, run: &RunId, event: &RunEvent) -> Result<Observe
             Committed::Yes => {
                 tracing::info!(run.id = %run.id, repo.name = %run.key.repository, state = run.state.as_str(), "{}", run.because);
                 run.version += 1;
-                measures::moved(&run, event);
+                measures::moved(&run, event, was_over);
                 stop_ended(app, &run);
                 for old in &overtaken {
                     measures::ended(old);

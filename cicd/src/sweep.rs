@@ -1,6 +1,6 @@
 //! Compares what we believe with what is, so that whatever got lost on the way is found again.
 //!
-//! * Runs that should be at work and are not: here.
+//! * Runs that should be at work and are not: here. Runs that ended before all was told of them: `ended`.
 //! * Pushes that nobody told of: `untold`. Statuses that somebody overwrote: `shown`. What is old: `old`.
 //! * What waits in the store (deliveries that nothing is decided about, debts, gates whose time is over) needs no search:
 //!   [`mod@crate::dispatch`], [`mod@crate::report`] and [`mod@crate::advance`] look for it by themselves.
@@ -20,6 +20,7 @@ use crate::observe::observe;
 use crate::report::report;
 use crate::store::{RunFilter, StoreError};
 
+mod ended;
 mod old;
 mod shown;
 mod untold;
@@ -28,6 +29,8 @@ pub use old::Keep;
 
 /// How often forges are asked where their branches are.
 const UNTOLD_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// How often runs that ended lately are looked at.
+const ENDED_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// How often forges are asked what they show.
 const SHOWN_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// How often what is old is looked for; a full batch is followed by the next at once.
@@ -36,6 +39,7 @@ const OLD_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// What needs no look each time.
 #[derive(Debug, Default)]
 struct Last {
+    ended: Option<Timestamp>,
     untold: Option<Timestamp>,
     shown: Option<Timestamp>,
     old: Option<Timestamp>,
@@ -54,6 +58,7 @@ fn is_due(last: &mut Option<Timestamp>, every: SignedDuration, now: Timestamp) -
 #[derive(Debug, Default)]
 pub struct Sweeper {
     idle: HashMap<RunId, u64>,
+    ended: ended::Ended,
     last: Last,
 }
 
@@ -65,6 +70,9 @@ impl Sweeper {
     pub async fn sweep(&mut self, app: &App) -> Result<(), StoreError> {
         self.at_work(app).await?;
         let now = app.clock.now();
+        if is_due(&mut self.last.ended, ENDED_EVERY, now) {
+            self.ended.look(app).await?;
+        }
         if is_due(&mut self.last.untold, UNTOLD_EVERY, now) {
             untold::find(app).await?;
         }

@@ -1,7 +1,7 @@
 //! The state machine of one pipeline start.
 //!
 //! * [`Run::apply`] is the only writer of state. A terminal run never moves; what comes late, twice or out of order is
-//!   [`Applied::Stale`].
+//!   [`Applied::Stale`]. Only its parts still learn how they ended, see `late`.
 //! * A run ends in exactly one of six ways, whatever gets lost: see [`RunState`].
 //! * A waiting gate holds nothing but itself.
 
@@ -17,6 +17,7 @@ use crate::pipeline::{Plan, Planned};
 mod apply;
 mod create;
 mod gate;
+mod late;
 #[cfg(test)]
 pub(crate) mod sample;
 mod team;

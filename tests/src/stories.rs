@@ -9,6 +9,7 @@ mod functions;
 mod gates;
 mod gateway;
 mod house;
+mod late;
 mod lost;
 mod order;
 mod pushes;

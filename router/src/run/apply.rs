@@ -1,7 +1,8 @@
 //! The one writer of a run's state.
 //!
 //! Every event has its arm and every arm says when the event is stale. What is derived from the parts (is everything done, is
-//! somebody waited for, can a postponed stop happen now) is derived in one place, [`Run::conclude`], after each event.
+//! somebody waited for, can a postponed stop happen now) is derived in one place, [`Run::conclude`], after each event. What a run that
+//! is over may still learn is said in `late`.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ impl Run {
             return self.executing(execution);
         }
         if self.state.is_terminal() {
-            return Applied::Stale("the run is over");
+            return self.late(event, at);
         }
         let applied = match event {
             RunEvent::Executing { .. } | RunEvent::Started => self.started(),
@@ -38,14 +39,8 @@ impl Run {
             RunEvent::GateExpired { environment } => self.gate_expired(environment, at),
             RunEvent::DeployStarted { environment } => self.deploy_started(environment, at),
             RunEvent::DeployEnded { environment, outcome } => self.deploy_ended(environment, outcome, at),
-            RunEvent::StageLog { stage, url } => {
-                let stage = self.stages.iter_mut().find(|known| known.name == *stage);
-                logged(stage.map(|stage| &mut stage.work), url)
-            }
-            RunEvent::DeployLog { environment, url } => {
-                let place = self.environments.iter_mut().find(|place| place.name == *environment);
-                logged(place.map(|place| &mut place.deploy), url)
-            }
+            RunEvent::StageLog { stage, url } => self.stage_log(stage, url),
+            RunEvent::DeployLog { environment, url } => self.deploy_log(environment, url),
             RunEvent::Failed { why } => self.end(RunState::Failed, why.clone(), at),
             RunEvent::StopAsked { stop } => self.stop_asked(stop, at),
         };
@@ -75,6 +70,15 @@ impl Run {
     pub fn missing_at(&self, name: &EnvironmentName) -> usize {
         let Some(at) = self.environments.iter().position(|place| place.name == *name) else { return 0 };
         self.environments[at].gate.missing(self.plan.environments[at].approval.as_ref(), &self.makers())
+    }
+
+    /// The first of the stages and deploys before an environment that has not succeeded, as far as is known.
+    fn untold_before(&self, name: &EnvironmentName) -> Option<String> {
+        let has_not = |work: &Work| work.state != WorkState::Succeeded;
+        let stage = self.stages.iter().find(|stage| has_not(&stage.work)).map(|stage| stage.name.to_string());
+        let before = self.environments.iter().take_while(|place| place.name != *name);
+        let deploy = || before.into_iter().find(|place| has_not(&place.deploy));
+        stage.or_else(|| deploy().map(|place| format!("the deploy to {}", place.name)))
     }
 
     fn stages_are_done(&self) -> bool {
@@ -131,10 +135,7 @@ impl Run {
         let detail = stage.work.detail.clone();
         match outcome {
             Outcome::Succeeded => {
-                if let Some(artifact) = artifact {
-                    self.artifact = Some(artifact.clone());
-                }
-                self.exports.extend(exports.iter().map(|(key, value)| (key.clone(), value.clone())));
+                self.take_in(artifact, exports);
                 Applied::Moved
             }
             Outcome::Failed(_) | Outcome::TimedOut(_) => {
@@ -142,6 +143,25 @@ impl Run {
             }
             Outcome::Stopped => self.end(RunState::Stopped, format!("{name} was stopped in the engine"), at),
         }
+    }
+
+    /// What a stage left. Told late, it does not take the place of what a later stage left.
+    pub(super) fn take_in(&mut self, artifact: Option<&Artifact>, exports: &BTreeMap<String, String>) {
+        let at = |of: &Artifact| self.stages.iter().position(|stage| stage.name == of.stage);
+        if let Some(artifact) = artifact.filter(|new| self.artifact.as_ref().is_none_or(|old| at(old) <= at(new))) {
+            self.artifact = Some(artifact.clone());
+        }
+        self.exports.extend(exports.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+
+    pub(super) fn stage_log(&mut self, name: &StageName, url: &str) -> Applied {
+        let stage = self.stages.iter_mut().find(|stage| stage.name == *name);
+        logged(stage.map(|stage| &mut stage.work), url)
+    }
+
+    pub(super) fn deploy_log(&mut self, name: &EnvironmentName, url: &str) -> Applied {
+        let place = self.environments.iter_mut().find(|place| place.name == *name);
+        logged(place.map(|place| &mut place.deploy), url)
     }
 
     fn gate_reached(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
@@ -211,11 +231,22 @@ impl Run {
         Applied::Moved
     }
 
+    /// Opens a gate when everything before it is over.
+    ///
+    /// An engine may tell that it stands at a gate before it tells how the stage before it ended: on AWS their events overtake each
+    /// other. That it stands there is believed, so the gate waits and its time runs. But nothing enters an environment of which the
+    /// record does not say what it is: every stage has succeeded, so its artifact is known, and so has every deploy before this one, so
+    /// that no run holds two environments. What is still under way is told in a moment, or found by the sweep, and whoever opens gates
+    /// tries again at every such event. Somebody who lets the run pass in the engine is not asked, see [`Run::gate_passed`].
     fn gate_opened(&mut self, name: &EnvironmentName, at: Timestamp) -> Applied {
         let missing = self.missing_at(name);
+        let untold = self.untold_before(name).is_some();
         let Some((place, planned)) = self.gate_waiting(name) else {
             return Applied::Stale("no gate waits there");
         };
+        if untold {
+            return Applied::Stale("what is before it is not over yet");
+        }
         if missing > 0 {
             return Applied::Stale("people are still needed");
         }
@@ -352,9 +383,10 @@ impl Run {
                     let why = if more { "; one more, for nobody knows who made the commit" } else { "" };
                     format!("waits at {} for {} of {}{why}", place.name, missing, approval.by.join(", "))
                 }
-                _ => match planned.closed(at) {
-                    Some(closed) => format!("{} waits {closed}", place.name),
-                    None => format!("waits until {} is free", place.name),
+                _ => match (self.untold_before(&place.name), planned.closed(at)) {
+                    (Some(untold), _) => format!("waits at {}: how {untold} ended is not known yet", place.name),
+                    (None, Some(closed)) => format!("{} waits {closed}", place.name),
+                    (None, None) => format!("waits until {} is free", place.name),
                 },
             };
             return (RunState::Waiting, because);
@@ -410,7 +442,7 @@ impl Work {
         self.started_at = Some(at);
     }
 
-    fn finish(&mut self, outcome: &Outcome, at: Timestamp) {
+    pub(super) fn finish(&mut self, outcome: &Outcome, at: Timestamp) {
         self.ended_at = Some(at);
         (self.state, self.detail) = match outcome {
             Outcome::Succeeded => (WorkState::Succeeded, String::new()),

@@ -2,7 +2,7 @@
 
 use router::id::ForgeKind;
 use router::run::RunState;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bed::story;
 use crate::world::Archives;
@@ -11,8 +11,7 @@ use crate::world::Archives;
 fn a_stage_that_fails_ends_the_run_and_says_why() {
     story(async |bed| {
         let repo = bed.repo(ForgeKind::Github, "failing");
-        // A stage takes its time: that the one before it has succeeded is heard by then, though events may overtake each other.
-        let pushed = repo.push("release/1", |work| work.write("ci/test.sh", "sleep 5; exit 3\n"));
+        let pushed = repo.push("release/1", |work| work.write("ci/test.sh", "exit 3\n"));
         bed.deliver(&pushed.delivery).await;
         let run = bed.run(&pushed, RunState::Failed).await;
         assert!(run.because.contains("exit status 3"), "{}", run.because);
@@ -26,6 +25,29 @@ fn a_stage_that_fails_ends_the_run_and_says_why() {
         ];
         bed.shows(ForgeKind::Github, "failing", &pushed, &expected).await;
         bed.ends(&pushed, "Failed").await;
+    });
+}
+
+#[test]
+fn a_success_that_is_told_after_the_failure_of_a_later_stage_is_shown_all_the_same() {
+    story(async |bed| {
+        let repo = bed.repo(ForgeKind::Github, "overtaken");
+        bed.hold_events_of("acme/overtaken");
+        let pushed = repo.push("feature/a", |work| work.write("ci/test.sh", "exit 3\n"));
+        bed.deliver(&pushed.delivery).await;
+        bed.ends(&pushed, "Failed").await;
+        let of_actions = |event: &&Value| event["detail"]["action"].is_string();
+        let held = bed.held_of("acme/overtaken");
+        let failed = |event: &&Value| event["detail"]["stage"] == "test" && event["detail"]["state"] == "FAILED";
+        bed.tell(held.iter().filter(of_actions).find(failed).expect("it has failed")).await;
+        let run = bed.run(&pushed, RunState::Failed).await;
+        assert!(run.because.contains("exit status 3"), "{}", run.because);
+        for event in held.iter().filter(of_actions).rev() {
+            bed.tell(event).await;
+        }
+        let expected =
+            ["pointsman failure", "pointsman/application/lint success", "pointsman/application/test failure"];
+        bed.shows(ForgeKind::Github, "overtaken", &pushed, &expected).await;
     });
 }
 

@@ -36,13 +36,15 @@ impl Parts {
             known.apply(&executing, self.clock.now());
             events.push(executing);
         }
-        if known.state.is_terminal() {
+        if !known.state.is_terminal() {
+            events.extend(self.means(&known, &heard).await?);
+        } else if is_activity(&heard.what) {
             // It ended here. Whoever saves its execution stops it; nobody else would, when it is known.
-            if !is_new && is_activity(&heard.what) {
+            if !is_new {
                 self.stop(&known, &heard.execution).await?;
             }
-        } else {
-            events.extend(self.means(&known, &heard).await?);
+        } else if known.lacks_verdicts() {
+            events.extend(self.late(&known, &heard).await?);
         }
         Ok(events.into_iter().map(|event| EngineEvent { run: run.id.clone(), event }).collect())
     }
@@ -111,6 +113,19 @@ impl Parts {
         }
     }
 
+    /// What an event means for a run that is over: how its parts ended, should the end have overtaken that.
+    async fn late(&self, run: &Run, heard: &Heard) -> Result<Vec<RunEvent>, EngineError> {
+        match &heard.what {
+            What::Stage { .. } => Ok(Vec::new()),
+            What::Execution(state) if !state.is_final() => Ok(Vec::new()),
+            What::Execution(_) => self.truth(run, heard).await,
+            What::Action(action) => {
+                let action = self.with_build(action).await?;
+                Ok(news(run, of_action(run, &action), self.clock.now()))
+            }
+        }
+    }
+
     /// An approval that took no answer: it has one already, or is not ready for one.
     async fn answered_by_others(&self, run: &Run, heard: &Heard, gate: &Action) -> Result<Vec<RunEvent>, EngineError> {
         let Some(seen) = self.read(&heard.pipeline, &heard.execution).await? else { return Ok(Vec::new()) };
@@ -141,15 +156,21 @@ impl Parts {
             // Somebody answered there, or events overtake each other: an event does not say who.
             return self.truth(run, heard).await;
         }
-        let mut action = action.clone();
-        if let Some(id) = build_of(&action) {
-            action.build = build::ask(&self.builds, &[id]).await?.pop().map(|(_, build)| build);
-        }
+        let action = self.with_build(action).await?;
         if action.state == ActionState::Failed && ladder::next_size(run, &action).is_some() {
             // It steps up when the execution has failed too: that event comes.
             return Ok(Vec::new());
         }
         Ok(news(run, of_action(run, &action), self.clock.now()))
+    }
+
+    /// An action with the build behind it, when that is over.
+    async fn with_build(&self, action: &Action) -> Result<Action, EngineError> {
+        let build = match build_of(action) {
+            Some(id) => build::ask(&self.builds, &[id]).await?.pop().map(|(_, build)| build),
+            None => None,
+        };
+        Ok(Action { build, ..action.clone() })
     }
 }
 

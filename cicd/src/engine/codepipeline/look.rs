@@ -67,14 +67,15 @@ impl Parts {
         self.missed(run, execution, seen).await
     }
 
-    /// What of an execution the run does not know, its builds' own words included.
+    /// What of an execution the run does not know, its builds' own words included. One that is over still learns how its parts ended;
+    /// nothing is tried again for it.
     pub(super) async fn missed(
         &self,
         run: &Run,
         execution: &str,
         mut seen: Execution,
     ) -> Result<Vec<RunEvent>, EngineError> {
-        if run.state.is_terminal() {
+        if run.state.is_terminal() && !run.lacks_verdicts() {
             return Ok(Vec::new());
         }
         let now = self.clock.now();
@@ -84,7 +85,9 @@ impl Parts {
         for action in &mut seen.actions {
             action.build = build_of(action).and_then(|id| builds.get(&id).cloned());
         }
-        if let Climbed::Yes = self.climb(run, execution, &mut seen).await? {
+        if !run.state.is_terminal()
+            && let Climbed::Yes = self.climb(run, execution, &mut seen).await?
+        {
             return Ok(Vec::new());
         }
         Ok(news(run, of_execution(run, &seen), now))
@@ -126,7 +129,7 @@ fn is_new(run: &Run, action: &Action) -> bool {
     let stage = run.stages.iter().find(|stage| stage.name.as_str() == action.stage).map(|stage| &stage.work);
     let environment = super::names::environment_of(&action.stage);
     let place = run.environments.iter().find(|place| Some(&place.name) == environment.as_ref());
-    stage.or(place.map(|place| &place.deploy)).is_some_and(|work| !work.is_over())
+    stage.or(place.map(|place| &place.deploy)).is_some_and(|work| !work.has_verdict())
 }
 
 /// Between two actions it is at work too; before a gate it is not.

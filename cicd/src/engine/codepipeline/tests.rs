@@ -21,6 +21,7 @@ use crate::store::{Change, Committed};
 mod asked;
 mod bad_input;
 mod begun;
+mod late;
 
 /// An operation's answers, the last one again and again; an error is a code.
 type Answers = BTreeMap<&'static str, VecDeque<Result<Value, &'static str>>>;

@@ -23,12 +23,13 @@ use crate::world::{FakeForge, Keys, Work, World};
 /// The functions.
 const DOORS: [&str; 4] = ["webhook", "dispatch", "callback", "sweep"];
 /// The stories' repositories, each for one story on both forges.
-pub(super) const REPOSITORIES: [&str; 22] = [
+pub(super) const REPOSITORIES: [&str; 23] = [
     "late",
     "prompt",
     "push",
     "feature",
     "gated",
+    "overtaken",
     "failing",
     "rejected",
     "again",

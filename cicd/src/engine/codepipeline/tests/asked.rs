@@ -146,7 +146,7 @@ async fn a_stop_is_tried_again_while_aws_is_busy() {
 }
 
 /// A build that was killed on a machine of this size.
-fn killed(on: &str) -> Value {
+pub(super) fn killed(on: &str) -> Value {
     json!({"builds": [{
         "id": "lint:1", "projectName": "pointsman-application-lint", "buildStatus": "FAILED", "buildComplete": true,
         "environment": {"type": "LINUX_CONTAINER", "image": "i", "computeType": on},
