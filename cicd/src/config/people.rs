@@ -75,7 +75,13 @@ pub(super) fn identities(tables: &[Table], gather: &mut Gather<'_>) -> BTreeMap<
     let mut people: BTreeMap<Person, Vec<Identity>> = BTreeMap::new();
     for (name, identity) in pairs {
         match (Person::new(&name.text), Identity::new(&identity.text)) {
-            (Ok(person), Ok(identity)) => people.entry(person).or_default().push(identity),
+            (Ok(person), Ok(new)) => match owner(&people, &new).filter(|owner| **owner != person) {
+                None => people.entry(person).or_default().push(new),
+                Some(owner) => {
+                    let message = format!("the account {} is said to be {owner}'s and {person}'s", identity.text);
+                    gather.wrong(&identity.origin, message, "an account is one person's, who has one vote at a gate");
+                }
+            },
             (Err(invalid), _) => {
                 gather.wrong(&name.origin, invalid.to_string(), "write the name that the rule file's people have");
             }
@@ -89,6 +95,13 @@ pub(super) fn identities(tables: &[Table], gather: &mut Gather<'_>) -> BTreeMap<
         }
     }
     people
+}
+
+/// Whose an account is. An e-mail address may be several people's: commits are made under it, and nobody votes by it.
+fn owner<'p>(people: &'p BTreeMap<Person, Vec<Identity>>, identity: &Identity) -> Option<&'p Person> {
+    let Identity::Account(forge, login) = identity else { return None };
+    let is_it = |other: &Identity| matches!(other, Identity::Account(on, name) if on == forge && name.eq_ignore_ascii_case(login));
+    people.iter().find(|(_, all)| all.iter().any(is_it)).map(|(person, _)| person)
 }
 
 /// The variable's `name=token` parts. All of them may be kept elsewhere, as one secret: the same text, or JSON with a token for each

@@ -227,6 +227,20 @@ fn people_have_other_names() {
 }
 
 #[test]
+fn two_people_do_not_share_an_account_and_so_have_no_vote_too_many() {
+    let variable = "dana=github:Dana-D,d=github:dana-d";
+    let mistakes = World::new("").var("POINTSMAN_AUTH_PEOPLE", variable).mistakes();
+    assert!(mistakes.contains("the account github:dana-d is said to be dana's and d's"), "{mistakes}");
+    let file =
+        "[auth]\npeople = [{name = \"a\", is = \"work:x\"}, {name = \"b\", is = [\"b@example.org\", \"work:x\"]}]";
+    assert!(World::new(file).mistakes().contains("the account work:x is said to be a's and b's"));
+    // The same login elsewhere is another account, one's own may be said twice, and an address may be a team's.
+    for well in ["a=github:x,b=work:x", "a=github:x,a=github:X", "a=team@example.org,b=team@example.org"] {
+        assert!(World::new("").var("POINTSMAN_AUTH_PEOPLE", well).settings().identities.len() <= 2, "{well}");
+    }
+}
+
+#[test]
 fn two_people_do_not_share_a_token() {
     let world = World::new("").var("POINTSMAN_AUTH_TOKENS", "a=0123456789abcdefghij,b=0123456789abcdefghij");
     assert!(world.mistakes().contains("also another's"), "{}", world.mistakes());
