@@ -39,6 +39,11 @@ export const ADDRESSES = {
   gitlabUrl: 'POINTSMAN_GITLAB_URL',
 } as const;
 
+/** Who people are on forges and in commits: `dana=github:dana-d,dana=dana@example.org`. */
+export const AUTH_PEOPLE = 'POINTSMAN_AUTH_PEOPLE';
+/** One other name of a person: an account on a forge, or an e-mail address. The functions read it more strictly. */
+const OTHER_NAME = /^\s*[^=\s][^=]*=\s*([^:@\s]+:\S+|[^:\s]+@[^:\s]+)\s*$/;
+
 export interface Settings {
   readonly model: Model;
   readonly prefix: string;
@@ -115,6 +120,12 @@ export function readSettings(app: App, house: string): Settings {
     if (kept !== undefined && !/^[1-9]\d*[dh]$/.test(kept)) wrong.push(`${name} is days or hours: 90d, 12h`);
     if (kept !== undefined) variables[variable] = kept;
   }
+
+  const people = text('authPeople');
+  if (people?.split(',').some((name) => !OTHER_NAME.test(name)) === true) {
+    wrong.push('authPeople is name=forge:login or name=e-mail, comma-separated: dana=github:dana-d,dana=dana@example.org');
+  }
+  if (people !== undefined) variables[AUTH_PEOPLE] = people;
 
   const lambdas = path('lambdas', join(house, 'target', architecture === 'arm64' ? 'lambda-arm64' : 'lambda'));
   const missing = FUNCTIONS.filter((name) => !existsSync(join(lambdas, name, 'bootstrap')));

@@ -149,6 +149,17 @@ test('what is over is kept as long as the settings say', () => {
   }
 });
 
+test('functions know people’s other names', () => {
+  const people = 'dana=github:dana-d,dana=dana@example.org, kim=work:kim';
+  const context = { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys', authPeople: people };
+  for (const [, it] of ofType(stacksOf(fixture('seven.yaml'), context).router, 'AWS::Lambda::Function')) {
+    assert.equal(fields(fields(it['Environment'])['Variables'])['POINTSMAN_AUTH_PEOPLE'], people);
+  }
+  for (const wrong of ['dana', 'dana=dana', 'dana=github:', '=github:dana', 'dana=github:dana,', 'dana=git hub:x']) {
+    assert.throws(() => stacksOf(fixture('seven.yaml'), { ...context, authPeople: wrong }), /authPeople is name=/, wrong);
+  }
+});
+
 test('the table is the one that the store checks for', () => {
   const schema = readFileSync(join(HOUSE, 'cicd', 'src', 'store', 'dynamodb', 'schema.rs'), 'utf8');
   const constant = (name: string): string => new RegExp(`const ${name}: &str = "([^"]+)"`).exec(schema)?.[1] ?? '';
