@@ -3,10 +3,11 @@
 //! * A message names a delivery that is durable already; it says nothing that is not in the table.
 //! * Its group is the repository and ref, so pushes of one ref are decided one after the other, in the order they came in. Group and
 //!   deduplication id are digests: names of refs are longer than SQS allows, and not in its letters.
+//! * A message that fails comes again after a time that grows, see `again`.
 //! * When the queue cannot be reached the delivery is answered 202 all the same, for it is durable: the sweep decides what no message
 //!   leads to. To answer 503 would make it worse: GitHub does not send again by itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -22,8 +23,10 @@ use crate::app::App;
 use crate::dispatch;
 use crate::store::Delivery;
 
+mod again;
+
 /// A queue that does not answer within this is left out: the forge waits for us.
-const PUT_WITHIN: Duration = Duration::from_secs(2);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The queue that deliveries wait in.
 pub struct Queue {
@@ -49,6 +52,19 @@ pub struct Queued {
     pub group: String,
     /// What it says.
     pub body: String,
+    /// By which this handing out of it is known to the queue.
+    pub receipt: String,
+    /// How often it was handed out, this time included.
+    pub times: u32,
+}
+
+/// Why a message is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NotDone {
+    /// It may work later.
+    Later,
+    /// It never will.
+    Never,
 }
 
 impl Queue {
@@ -69,7 +85,7 @@ impl Queue {
             .message_deduplication_id(digest(&[message.forge.as_str(), message.delivery.as_str()]))
             .message_body(body)
             .send();
-        let why = match tokio::time::timeout(PUT_WITHIN, sent).await {
+        let why = match tokio::time::timeout(ANSWERS_WITHIN, sent).await {
             Ok(Ok(_)) => return,
             Ok(Err(error)) => DisplayErrorContext(error).to_string(),
             Err(_elapsed) => "it did not answer in time".to_owned(),
@@ -79,32 +95,39 @@ impl Queue {
 }
 
 /// Decides what messages lead to, each group in its order. Gives back the ids of those that must come again: the first of a
-/// group that failed, and all after it.
+/// group that failed, and all after it, which stay behind it.
 pub async fn take(app: &App, messages: &[Queued]) -> Vec<String> {
-    let (mut stuck, mut failed) = (BTreeSet::new(), Vec::new());
+    let (mut stuck, mut failed) = (BTreeMap::new(), Vec::new());
     for message in messages {
-        let done = !stuck.contains(&message.group) && decide(app, message).await;
-        if !done {
-            stuck.insert(&message.group);
-            failed.push(message.id.clone());
+        let after = match stuck.get(&message.group) {
+            Some(after) => *after,
+            None => match decide(app, message).await {
+                Ok(()) => continue,
+                Err(why) => again::after(why, message.times),
+            },
+        };
+        stuck.insert(&message.group, after);
+        if let Some(queue) = &app.on_aws.queue {
+            queue.hide(message, after).await;
         }
+        failed.push(message.id.clone());
     }
     failed
 }
 
-async fn decide(app: &App, queued: &Queued) -> bool {
+async fn decide(app: &App, queued: &Queued) -> Result<(), NotDone> {
     let message: Message = match serde_json::from_str(&queued.body) {
         Ok(message) => message,
         Err(error) => {
             tracing::error!(message.id = queued.id, "a message of the queue cannot be read: {error}");
-            return false;
+            return Err(NotDone::Never);
         }
     };
     match dispatch::dispatch_one(app, &message.forge, &message.delivery).await {
-        Ok(()) => true,
+        Ok(()) => Ok(()),
         Err(trouble) => {
             tracing::error!(message.id = queued.id, delivery.id = %message.delivery, "not decided: {trouble}");
-            false
+            Err(NotDone::Later)
         }
     }
 }

@@ -20,7 +20,10 @@ const SIZES: Readonly<Record<FunctionName, { readonly seconds: number; readonly 
   sweep: { seconds: 300, memory: 256 },
 };
 
-/** How long the queue hides a message that `dispatch` works on: six times the function's time, as Lambda asks. */
+/**
+ * How long the queue hides a message that `dispatch` works on: six times the function's time, as Lambda asks. One that failed is hidden
+ * for less, by the function itself.
+ */
 export const HIDDEN = Duration.seconds(SIZES.dispatch.seconds * 6);
 
 export interface FunctionProps {

@@ -22,6 +22,8 @@ export const ROOMS: Readonly<Record<string, readonly FunctionName[]>> = {
   vault: ['webhook', 'dispatch', 'callback', 'sweep'],
   // Only whoever takes a delivery tells the queue; the sweep decides by itself what no message led to.
   queue: ['webhook'],
+  // Only whoever takes a message says when it comes again.
+  'queue/again': ['dispatch'],
   // Messages over HTTPS are for a service of one's own.
   sns: [],
   notice: ['webhook', 'dispatch', 'callback', 'sweep'],

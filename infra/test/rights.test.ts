@@ -26,7 +26,7 @@ const BESIDES = ['kms:Decrypt', 'kms:GenerateDataKey', 'logs:CreateLogStream', '
 /** What the event source of `dispatch` and the dead-letter queues need, added by the CDK. */
 const BY_SOURCE: Readonly<Record<string, readonly string[]>> = {
   callback: ['sqs:SendMessage'],
-  dispatch: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:ReceiveMessage'],
+  dispatch: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:ReceiveMessage'],
 };
 
 for (const name of FUNCTIONS) {

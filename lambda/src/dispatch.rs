@@ -30,6 +30,12 @@ pub async fn handle(invocations: &Invocations, event: LambdaEvent<SqsEvent>) -> 
 }
 
 fn queued(message: SqsMessage) -> Queued {
-    let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_default();
-    Queued { id: message.message_id.unwrap_or_default(), group, body: message.body.unwrap_or_default() }
+    let attribute = |name: &str| message.attributes.get(name).cloned().unwrap_or_default();
+    Queued {
+        group: attribute("MessageGroupId"),
+        times: attribute("ApproximateReceiveCount").parse().unwrap_or(1),
+        id: message.message_id.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        receipt: message.receipt_handle.unwrap_or_default(),
+    }
 }

@@ -136,7 +136,6 @@ impl Bed {
         let declared = made::declared(&assembly, &stacks);
         let deployed = stacks.remove("pointsman-router").expect("it is deployed");
         made::put_rules(&here, &deployed, &rules).await;
-        made::hurry(&aws_sdk_sqs::Client::new(&here), deployed.named("Deliveries")).await;
 
         let bus = EventBridge { client: aws_sdk_eventbridge::Client::new(&here), bus: None, source: None };
         let events = Arc::new(Events::to(bus));

@@ -12,6 +12,7 @@ use crate::world::runtime_api::{Function, gateway_event};
 use crate::world::sink::Sink;
 use crate::world::{FakeForge, Keys, World, aws};
 
+mod again;
 mod cost;
 
 /// What `cargo build --bin doors` has made.

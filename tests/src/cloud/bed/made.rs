@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::types::QueueAttributeName;
 use cicd::clock::SystemClock;
 use cicd::wire::Locality;
 use cicd::wire::events::outlet::Target;
@@ -29,8 +28,8 @@ pub(super) const REPOSITORIES: [&str; 23] = [
     "push",
     "feature",
     "gated",
-    "overtaken",
     "failing",
+    "overtaken",
     "rejected",
     "again",
     "lost",
@@ -165,12 +164,6 @@ pub(super) fn declared(assembly: &Assembly, deployed: &BTreeMap<String, Deployed
         stacks.known.extend(called);
     }
     stacks.declared().unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
-}
-
-/// A message that failed comes again after an hour, as deployed. No story waits so long.
-pub(super) async fn hurry(sqs: &aws_sdk_sqs::Client, queue: &str) {
-    let set = sqs.set_queue_attributes().queue_url(queue).attributes(QueueAttributeName::VisibilityTimeout, "8");
-    set.send().await.expect("the queue takes it");
 }
 
 /// The buildspecs.
