@@ -28,6 +28,7 @@ mod home;
 mod listen;
 mod log;
 mod login;
+mod overload;
 mod page;
 mod rules;
 mod runs;

@@ -1,6 +1,7 @@
 //! What became of a request, as HTTP says it: the only place that knows status codes.
 //!
-//! A 4xx tells the asker what to do. A 5xx tells the asker nothing and the log everything, once, here.
+//! A 4xx tells the asker what to do. A 5xx tells the asker nothing and the log everything, once, here; an overload is told of by
+//! [`overload`].
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -10,6 +11,7 @@ use router::id::Invalid;
 use serde::Serialize;
 use serde_json::json;
 
+use super::overload;
 use crate::control::Refusal;
 use crate::store::StoreError;
 
@@ -58,6 +60,7 @@ impl Failure {
 
     /// So many bodies are held that there is no room for more.
     pub(super) fn no_room() -> Self {
+        overload::ROOM.one_more("each waits for the store or for the rest of its body");
         let words = "too much is being sent at once; try again in a few seconds";
         Self { header: Some((RETRY_AFTER, "5")), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, words) }
     }
@@ -120,8 +123,8 @@ impl IntoResponse for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => {
-                tracing::error!(%error, "the store is unavailable");
+            StoreError::Unavailable(why) => {
+                overload::STORE.one_more(&why);
                 Self::try_again()
             }
             StoreError::Corrupt(_) => Self::broken(&error),
