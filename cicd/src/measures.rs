@@ -241,6 +241,34 @@ mod tests {
         }
     }
 
+    /// `docs/operations.md`: what to do about each metric, and about nothing else.
+    #[test]
+    fn every_metric_has_an_alert_that_says_what_to_do() {
+        let described = include_str!("../../docs/operations.md");
+        let (_, alerts) = described.split_once("groups:").expect("the alerts");
+        let (alerts, _) = alerts.split_once("```").expect("their end");
+        let words = |text: &str| -> Vec<String> {
+            let name = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+            text.split(name).filter(|word| word.starts_with("pointsman_")).map(str::to_owned).collect()
+        };
+        let series = |Measure { name, kind, .. }: &Measure| match kind {
+            Kind::Counter | Kind::Gauge => vec![(*name).to_owned()],
+            Kind::Histogram(_) => ["_sum", "_count", "_bucket"].map(|end| format!("{name}{end}")).to_vec(),
+        };
+        let expressions = alerts.lines().filter(|line| !line.contains("alert:")).collect::<Vec<_>>().join("\n");
+        let watched = words(&expressions);
+        for measure in &ALL {
+            assert!(series(measure).iter().any(|name| watched.contains(name)), "no alert looks at {}", measure.name);
+        }
+        let all: Vec<_> = ALL.iter().flat_map(series).collect();
+        for name in &watched {
+            assert!(all.contains(name), "an alert looks at {name}, which nobody measures");
+        }
+        for alert in alerts.lines().filter(|line| line.contains("alert:")) {
+            assert!(alert.split_once('#').is_some_and(|(_, does)| does.trim().len() > 20), "what to do? {alert}");
+        }
+    }
+
     #[test]
     fn what_waits_is_told_with_its_age_and_a_silent_store_too() {
         let now = Timestamp::from_second(1_000).unwrap();
