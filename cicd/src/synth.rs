@@ -117,7 +117,13 @@ fn of(
     });
     let mut environments = Vec::new();
     for environment in pipeline.deploy.iter().flat_map(|_| rules.environments()) {
-        environments.push(context.environment(environment, findings));
+        let place = format!("{name}/{}", environment.name);
+        let project = environment.cleanup.as_ref().map(|step| {
+            texts.left(&place, &step.buildspec, findings);
+            let project = names::cleanup_project(prefix, name, &environment.name);
+            machine::project(&place, project, step, texts, findings)
+        });
+        environments.push(EnvironmentStage { project, ..context.environment(environment, findings) });
     }
     if stages.len() + environments.len() > STAGES_MAX {
         let text = format!(

@@ -8,12 +8,12 @@ type Action = CfnPipeline.ActionDeclarationProperty;
 const FIRST = 2;
 const CAPABILITIES = 'CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND';
 
-export function deployActions(pipeline: Pipeline, { deploy }: Environment, { settings }: Shared): Action[] {
+export function deployActions(pipeline: Pipeline, { deploy, project }: Environment, { settings }: Shared): Action[] {
   if ('build' in deploy) {
     const { build } = deploy;
     return [
       action('deploy', 'Build', 'CodeBuild', FIRST, build.inputs, {
-        ProjectName: pipeline.deploy_project?.name ?? '',
+        ProjectName: (project ?? pipeline.deploy_project)?.name ?? '',
         EnvironmentVariables: build.environment_variables,
         ...(build.inputs.length > 1 ? { PrimarySource: build.inputs[0] ?? '' } : {}),
       }),

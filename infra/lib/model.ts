@@ -62,6 +62,8 @@ export interface Environment {
   readonly condition: Condition;
   readonly gate: { readonly action: string; readonly says: string; readonly timeout_minutes: number };
   readonly deploy: Deploy;
+  /** What its own cleanup is done by, in place of the pipeline’s deploy project. */
+  readonly project: Project | null;
 }
 
 export interface Ecs {

@@ -71,6 +71,9 @@ function makePipeline(scope: Construct, pipeline: Pipeline, shared: Shared): Cfn
   for (const stage of pipeline.stages) project(stage.name, stage.project, 'build');
   // No stage of that name: `pointsman synth` tells of it.
   if (pipeline.deploy_project !== null) project('deploy', pipeline.deploy_project, 'deploy');
+  for (const environment of pipeline.environments) {
+    if (environment.project !== null) project(environment.stage, environment.project, 'deploy');
+  }
   const made = new CfnPipeline(scope, `${id}-pipeline`, {
     name: pipeline.pipeline,
     pipelineType: 'V2',

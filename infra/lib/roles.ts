@@ -20,10 +20,14 @@ const ECR = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+
 export function makeRoles(scope: Construct, pipeline: Pipeline, shared: Shared): Roles {
   const id = pipeline.name;
   const build = buildRole(scope, `${id}-build-role`, pipeline.stages.map(({ project }) => project), shared, shared.settings.buildPolicies);
-  const deploys = pipeline.deploy_project === null ? [] : [pipeline.deploy_project];
+  const deploys = deployProjects(pipeline);
   const deploy = deploys.length === 0 ? build : buildRole(scope, `${id}-deploy-role`, deploys, shared, shared.settings.deployPolicies);
   return { pipeline: pipelineRole(scope, `${id}-role`, pipeline, shared), build, deploy };
 }
+
+/** What deploys by a buildspec, and what cleans up. */
+const deployProjects = (pipeline: Pipeline): Project[] =>
+  [pipeline.deploy_project, ...pipeline.environments.map(({ project }) => project)].filter((it) => it !== null);
 
 const allow = (actions: string[], resources: string[], conditions?: Record<string, Record<string, string | string[]>>): PolicyStatement =>
   new PolicyStatement({ effect: Effect.ALLOW, actions, resources, ...(conditions === undefined ? {} : { conditions }) });
@@ -31,7 +35,7 @@ const allow = (actions: string[], resources: string[], conditions?: Record<strin
 function pipelineRole(scope: Construct, id: string, pipeline: Pipeline, shared: Shared): Role {
   const stack = Stack.of(scope);
   const { source, artifacts, key } = shared;
-  const projects = [...pipeline.stages.map(({ project }) => project), ...(pipeline.deploy_project === null ? [] : [pipeline.deploy_project])];
+  const projects = [...pipeline.stages.map(({ project }) => project), ...deployProjects(pipeline)];
   const statements = [
     allow(
       ['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'],

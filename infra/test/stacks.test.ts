@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fields, list, ofType, text } from '../check/template.js';
+import { checkRights } from '../check/iam.js';
+import { checkPipelines } from '../check/pipelines.js';
+import { checkProjects } from '../check/projects.js';
+import { type Fields, fields, list, ofType, text } from '../check/template.js';
 import { FUNCTIONS } from '../lib/settings.js';
-import { HOUSE, fixture, modelOf, stacksOf, written } from './world.js';
+import { HOUSE, type Made, fixture, modelOf, stacksOf, written } from './world.js';
 
 const seven = stacksOf(fixture('seven.yaml'), { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys' });
 
@@ -88,6 +91,37 @@ function changed(before: object, after: object): string[] {
   const ids = new Set([...Object.keys(old ?? {}), ...Object.keys(now ?? {})]);
   return [...ids].filter((id) => JSON.stringify(old?.[id]) !== JSON.stringify(now?.[id]));
 }
+
+test('a cleanup is the last stage, behind its gate, and only there when it is asked for', () => {
+  const spec = (command: string, more = ''): string => `{inline: "{version: '0.2', phases: {build: {commands: [${command}]}}${more}}"}`;
+  const rules = (cleanup: boolean): string => `version: 1
+repositories: [{github: a/b}]
+pipelines:
+  app:
+    stages: [{name: build, buildspec: ${spec('make', ', artifacts: {files: [app]}')}}]
+    deploy: {ecs: {cluster: "c-{environment}", service: web}}
+environments:
+  - {name: test}
+${cleanup ? `  - {name: cleanup, approval: {by: ["user:dana"]}, cleanup: {buildspec: ${spec('make clean')}, timeout: 10m}}` : ''}
+routes:
+  - {name: main, branch: main, pipeline: app, to: [test${cleanup ? ', cleanup' : ''}]}
+  - {name: rest, any: true, pipeline: none}
+`;
+  const stagesOf = (made: Made): Fields[] => list(fields(ofType(made.pipelines, 'AWS::CodePipeline::Pipeline')[0]?.[1])['Stages']).map(fields);
+  const [without, made] = [false, true].map((cleanup) => stacksOf(written(`cleanup-${String(cleanup)}.yaml`, rules(cleanup)))) as [Made, Made];
+  assert.equal(text(stagesOf(without).at(-1)?.['Name']), 'to-test');
+  const last = stagesOf(made).at(-1);
+  assert.equal(text(last?.['Name']), 'to-cleanup');
+  const shown = list(last?.['Actions']).map(fields).map((it) => [it['Name'], text(fields(it['ActionTypeId'])['Provider']), it['RunOrder']]);
+  assert.deepEqual(shown, [['gate', 'Manual', 1], ['deploy', 'CodeBuild', 2]]);
+  const projects = ofType(made.pipelines, 'AWS::CodeBuild::Project').map(([, it]) => [text(it['Name']), it['TimeoutInMinutes']]);
+  assert.deepEqual(projects, [['pointsman-app-build', 60], ['pointsman-app-to-cleanup', 10]]);
+  const everything = (template: Made['pipelines']): string[] => [...checkPipelines(template), ...checkProjects(template), ...checkRights(template)];
+  assert.deepEqual(everything(made.pipelines), []);
+  // Without its gate it could start by itself: that is found.
+  const open = JSON.stringify(made.pipelines).replace(/("Category":"Approval".*?"RunOrder":1.*?"Category":"Approval".*?"RunOrder":)1/, '$13');
+  assert.ok(everything(JSON.parse(open) as Made['pipelines']).some((it) => it.includes('runs before its gate')));
+});
 
 test('another compute size is a change of one resource', () => {
   const rules = readFileSync(join(HOUSE, 'pointsman.yaml'), 'utf8').replaceAll('buildspecs/', '');

@@ -33,6 +33,15 @@ pub struct Plan {
     pub concurrency: Concurrency,
 }
 
+impl Plan {
+    /// The step that is done at an environment, when a buildspec does it: its own cleanup, or else the pipeline's deploy.
+    pub fn step_at(&self, name: &EnvironmentName) -> Option<&Step> {
+        let place = self.environments.iter().find(|place| place.name == *name);
+        let cleanup = place.and_then(|place| place.cleanup.as_ref());
+        cleanup.or_else(|| self.deploy.as_ref().and_then(Deploy::step))
+    }
+}
+
 /// How an environment is deployed to.
 ///
 /// In the names of what is deployed to, [`Deploy::ENVIRONMENT`] stands for the environment's name.
@@ -127,7 +136,7 @@ pub struct Stage {
 }
 
 /// A buildspec and the machine it wants.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// What is done.
     pub buildspec: Buildspec,
@@ -199,6 +208,9 @@ pub struct Environment {
     /// When it may be entered; none for always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<Calendar>,
+    /// It is no place to deploy to but the end of the way: this is done there in place of the pipeline's deploy. Somebody says yes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleanup: Option<Step>,
 }
 
 impl Environment {

@@ -40,6 +40,8 @@ pub struct Rules {
     repositories: Vec<NamedRepository>,
     pipelines: Vec<Pipeline>,
     environments: Vec<Environment>,
+    /// Where the last environment names the buildspec of its cleanup.
+    cleanup_buildspec: Option<Place>,
     /// Where each environment's name stands.
     environment_places: Vec<Place>,
     ignore: Vec<parse::IgnoreEntry>,
@@ -190,11 +192,13 @@ impl Rules {
 
     /// Every buildspec that the file names, with its place in the file.
     pub fn buildspecs(&self) -> impl Iterator<Item = (&Buildspec, Place)> {
-        self.pipelines.iter().flat_map(|pipeline| {
+        let of_pipelines = self.pipelines.iter().flat_map(|pipeline| {
             let stages = pipeline.stages.iter().map(|stage| &stage.step).zip(pipeline.buildspecs.iter().copied());
             let deploy = pipeline.deploy.iter().filter_map(Deploy::step).zip(pipeline.deploy_buildspec);
-            stages.chain(deploy).map(|(step, place)| (&step.buildspec, place))
-        })
+            stages.chain(deploy)
+        });
+        let cleanup = self.environments.last().and_then(|place| place.cleanup.as_ref()).zip(self.cleanup_buildspec);
+        of_pipelines.chain(cleanup).map(|(step, place)| (&step.buildspec, place))
     }
 
     fn line(&self, route: &Route) -> String {

@@ -60,13 +60,14 @@ impl Context<'_> {
                 timeout_minutes: GATE_MINUTES_MAX,
             },
             deploy: self.deploy(&place, environment, &sure, findings),
+            project: None,
         }
     }
 
     fn deploy(&self, place: &str, environment: &Environment, sure: &[usize], findings: &mut Findings) -> ServiceDeploy {
         let name = environment.name.as_str();
         let fill = |text: &str| text.replace(Deploy::ENVIRONMENT, name);
-        match self.pipeline.deploy.as_ref() {
+        match self.pipeline.deploy.as_ref().filter(|_| environment.cleanup.is_none()) {
             Some(Deploy::Buildspec(_)) | None => {
                 let literals = [
                     ("POINTSMAN_STAGE", format!("{}-{name}", names::DEPLOY)),

@@ -28,7 +28,11 @@ pub(super) fn check(prefix: &str, pipelines: &[PipelineModel], findings: &mut Fi
             projects.take(&stage.project.name, &place, findings);
         }
         for environment in &pipeline.environments {
-            stages.take(&environment.stage, &format!("{}/{}", pipeline.name, environment.name), findings);
+            let place = format!("{}/{}", pipeline.name, environment.name);
+            stages.take(&environment.stage, &place, findings);
+            if let Some(project) = &environment.project {
+                projects.take(&project.name, &place, findings);
+            }
         }
         if let Some(project) = &pipeline.deploy_project {
             projects.take(&project.name, &format!("{}/{}", pipeline.name, names::DEPLOY), findings);

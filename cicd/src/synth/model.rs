@@ -146,6 +146,8 @@ pub struct EnvironmentStage {
     pub gate: Gate,
     /// What deploys.
     pub deploy: ServiceDeploy,
+    /// What its own cleanup is done by; none where the pipeline's deploy is done.
+    pub project: Option<Project>,
 }
 
 /// An approval action.

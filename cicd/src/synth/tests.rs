@@ -96,6 +96,36 @@ fn an_action_is_given_what_is_sure_to_be_there() {
 }
 
 #[test]
+fn a_cleanup_is_the_last_stage_with_a_project_of_its_own() {
+    let pipelines = "  app:\n    stages: [{name: build, buildspec: leaves.yml}]\n    deploy: {ecs: {cluster: c, service: '{environment}'}}";
+    let route = "- {name: main, branch: main, pipeline: app, to: [test, cleanup]}";
+    let text = |cleanup: &str| {
+        format!(
+            "version: 1\nrepositories: [{{github: acme/shop}}]\npipelines:\n{pipelines}\nenvironments: [{{name: test}}{cleanup}]\n\
+             routes:\n{}\n- {{name: rest, any: true, pipeline: none}}\n",
+            if cleanup.is_empty() { MAIN.replace("[test, prod]", "test") } else { route.to_owned() }
+        )
+    };
+    let parsed = |text: String| Rules::parse(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let with = ", {name: cleanup, approval: {by: ['user:dana']}, cleanup: {buildspec: plain.yml, timeout: 10m}}";
+    let model = made(&parsed(text(with))).unwrap();
+    let app = &model.pipelines[0];
+    let last = app.environments.last().unwrap();
+    assert_eq!((last.stage.as_str(), last.gate.action.as_str()), ("to-cleanup", "gate"));
+    let project = last.project.as_ref().unwrap();
+    assert_eq!((project.name.as_str(), project.timeout_minutes), ("pm-app-to-cleanup", 10));
+    let ServiceDeploy::Build(build) = &last.deploy else { panic!("{last:?}") };
+    assert_eq!(build.inputs, ["source", "build"]);
+    assert_eq!(environment(build)["POINTSMAN_ENVIRONMENT"], "cleanup");
+    assert!(app.environments[0].project.is_none() && app.deploy_project.is_none());
+
+    let without = made(&parsed(text(""))).unwrap();
+    assert_eq!(without.pipelines[0].environments.len(), 1, "nobody asked for a cleanup");
+    let missing = made(&parsed(text(&with.replace("plain.yml", "{central: none.yml}")))).unwrap_err();
+    assert!(missing.iter().any(|it| it.contains("app/cleanup") && it.contains("none.yml")), "{missing:?}");
+}
+
+#[test]
 fn a_run_that_nobody_decided_has_no_run() {
     let app = APP.replace("{inline: 'version: 0.2'}", "plain.yml");
     let model = made(&rules(&app, MAIN)).unwrap();

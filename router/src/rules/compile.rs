@@ -34,6 +34,7 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
     twice(reader, file.environments.iter().map(|place| &place.name), "environment");
     twice(reader, file.ignore.iter().map(|entry| &entry.name), "ignore entry");
     expectations(reader, &file);
+    cleanups(reader, &file.environments);
     let warnings = warn::about(&file);
     let entries = std::mem::take(&mut file.routes);
     let routes = route::resolve(reader, entries, &file.pipelines, &file.environments);
@@ -55,6 +56,7 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
                 deploy: entry.deploy.map(|deploy| deploy.value),
             })
             .collect(),
+        cleanup_buildspec: file.environments.last().and_then(|place| Some(place.cleanup.as_ref()?.value.buildspec)),
         environment_places: file.environments.iter().map(|place| place.name.place).collect(),
         environments: file.environments.into_iter().map(|place| environment(reader, place, &file.people)).collect(),
         ignore: file.ignore,
@@ -119,7 +121,8 @@ fn repositories(reader: &mut Reader, entries: Vec<RepositoryEntry>) -> Vec<Named
 /// An environment with its groups resolved to people.
 fn environment(reader: &mut Reader, entry: EnvironmentEntry, groups: &[Group]) -> Environment {
     let (name, calendar) = (entry.name.value, entry.calendar);
-    let Some(written) = entry.approval else { return Environment { name, approval: None, calendar } };
+    let cleanup = entry.cleanup.map(|cleanup| cleanup.value.step);
+    let Some(written) = entry.approval else { return Environment { name, approval: None, calendar, cleanup } };
     let mut people = Vec::new();
     let mut all_known = true;
     for by in &written.by {
@@ -147,7 +150,18 @@ fn environment(reader: &mut Reader, entry: EnvironmentEntry, groups: &[Group]) -
         not_author: written.not_author,
         within_seconds: written.within_seconds,
     };
-    Environment { name, approval: Some(approval), calendar }
+    Environment { name, approval: Some(approval), calendar, cleanup }
+}
+
+/// A commit goes nowhere from a cleanup.
+fn cleanups(reader: &mut Reader, environments: &[EnvironmentEntry]) {
+    let Some((_last, before)) = environments.split_last() else { return };
+    for place in before {
+        if let Some(cleanup) = &place.cleanup {
+            let message = format!("`{}` cleans up, and other environments come after it", place.name.value);
+            reader.advise(cleanup.place, message, "let it be the last of `environments`");
+        }
+    }
 }
 
 /// Tells tests that name what the file does not have.

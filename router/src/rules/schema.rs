@@ -188,12 +188,14 @@ fn environment() -> Value {
             "zone": {"type": ["string", "number", "boolean"], "description": "An IANA name, as in Europe/Berlin."},
             "window": some(window, 1),
             "freeze": some(freeze, 1),
+            "cleanup": object(&["buildspec"], Value::Object(step())),
         }),
     );
     json!({
         "allOf": [
             environment,
             {"if": {"anyOf": [{"required": ["window"]}, {"required": ["freeze"]}]}, "then": {"required": ["zone"]}, "else": {"not": {"required": ["zone"]}}},
+            {"if": {"required": ["cleanup"]}, "then": {"required": ["approval"]}},
             {"not": {"required": ["allow_unapproved", "approval"], "properties": {"allow_unapproved": {"enum": [true, "true", "yes", "on"]}}}},
         ],
     })

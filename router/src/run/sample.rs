@@ -46,6 +46,7 @@ pub(crate) fn planned(route: &str, stages: &[&str], environments: &[&str]) -> Pl
                     name: name.parse().unwrap(),
                     approval: (*name == "prod").then(|| approval.clone()),
                     calendar: None,
+                    cleanup: None,
                 })
                 .collect(),
             variables: BTreeMap::new(),

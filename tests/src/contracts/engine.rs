@@ -324,7 +324,7 @@ fn run(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> Run 
     let names: Vec<_> = ["application"].into_iter().chain(names).collect();
     let environments = environments
         .iter()
-        .map(|name| Environment { name: name.parse().unwrap(), approval: None, calendar: None })
+        .map(|name| Environment { name: name.parse().unwrap(), approval: None, calendar: None, cleanup: None })
         .collect();
     let plan = Plan {
         // An engine may have the pipeline as it is declared, so each has a name of its own.

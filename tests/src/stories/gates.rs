@@ -254,3 +254,53 @@ async fn an_environment_is_not_given_on_while_a_cancelled_deploy_still_ends() {
     house.until("the tag was deployed", async || tagged().await.unwrap().state == RunState::Succeeded).await;
     house.close().await;
 }
+
+/// A push that waits at the cleanup behind the last environment, with two releases in it; what is left of them after the yes, and the log.
+async fn cleaned_up(variables: &str) -> (Vec<String>, String) {
+    let cleanup = "  - {name: cleanup, approval: {by: [leads]}, cleanup: {buildspec: ci/cleanup.yml}}\npeople:";
+    let rules = super::house::RULES
+        .replace("people:", cleanup)
+        .replace("to: [stage, prod]}", "to: [stage, cleanup]}")
+        .replace("{DEPLOY_TO: DEPLOY}", &format!("{{{variables}DEPLOY_TO: DEPLOY}}"));
+    let house = House::with_rules(&rules).await;
+    let stage = house.environments().join("stage");
+    let releases = || {
+        let entries = std::fs::read_dir(&stage).unwrap().map(|entry| entry.unwrap());
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    for release in ["new", "old"] {
+        std::fs::create_dir_all(stage.join(release)).unwrap();
+        std::fs::write(stage.join(release).join("shop.tar.gz"), "").unwrap();
+    }
+    std::fs::write(stage.join("current"), "new\n").unwrap();
+    let shop = house.shop(ForgeKind::Github);
+    let spec = include_str!("../../../buildspecs/cleanup.yml");
+    let pushed = shop.push("main", |work| work.write("ci/cleanup.yml", spec).by("dana"));
+    house.deliver(&pushed).await;
+    let run = house.run(&pushed.commit, RunState::Waiting).await;
+    assert_eq!(run.because, "waits at cleanup for 1 of leads");
+    assert_eq!(releases(), ["current", "new", "old"], "nobody has said yes");
+    house.decide(&run, "cleanup", Answer::Approve, "lee").await.unwrap();
+    house.run(&pushed.commit, RunState::Succeeded).await;
+    let shown = house.shown(ForgeKind::Github, &pushed.commit);
+    assert!(shown.iter().any(|line| line.starts_with("pointsman/application/deploy/cleanup success")), "{shown:?}");
+    let (left, log) = (releases(), house.log(&run, "deploy-cleanup"));
+    house.close().await;
+    (left, log)
+}
+
+#[tokio::test]
+async fn a_cleanup_waits_for_a_yes_and_then_says_what_it_would_take_away() {
+    let (left, log) = cleaned_up("").await;
+    assert_eq!(left, ["current", "new", "old"]);
+    assert!(log.contains("would take away") && log.contains("stage/old"), "{log}");
+    assert!(!log.contains("stage/new"), "{log}");
+}
+
+#[tokio::test]
+async fn a_cleanup_takes_away_what_is_old_when_the_rule_file_says_so() {
+    let (left, log) = cleaned_up("CLEANUP: remove, ").await;
+    assert_eq!(left, ["current", "new"], "{log}");
+}

@@ -4,7 +4,6 @@
 
 use jiff::Timestamp;
 use router::id::EnvironmentName;
-use router::pipeline::Deploy;
 use router::run::{Applied, Artifact, GateState, Outcome, Person, Run, RunEvent, Stop};
 
 use super::names;
@@ -99,7 +98,7 @@ fn of_stage(run: &Run, action: &Action) -> Vec<RunEvent> {
 }
 
 fn of_deploy(run: &Run, action: &Action, environment: EnvironmentName) -> Vec<RunEvent> {
-    let timeout = run.plan.deploy.as_ref().and_then(Deploy::step).map_or(0, |step| step.timeout_seconds);
+    let timeout = run.plan.step_at(&environment).map_or(0, |step| step.timeout_seconds);
     let mut events = vec![RunEvent::DeployStarted { environment: environment.clone() }];
     events.extend(log(action).map(|url| RunEvent::DeployLog { environment: environment.clone(), url }));
     events.extend(outcome(action, timeout).map(|outcome| RunEvent::DeployEnded { environment, outcome }));

@@ -52,6 +52,11 @@ pub fn deploy_project(prefix: &str, pipeline: &PipelineName) -> String {
     format!("{prefix}-{pipeline}-{DEPLOY}").replace('.', "_")
 }
 
+/// The project of an environment's own cleanup.
+pub fn cleanup_project(prefix: &str, pipeline: &PipelineName, environment: &EnvironmentName) -> String {
+    format!("{prefix}-{pipeline}-{}", environment_stage(environment)).replace('.', "_")
+}
+
 /// The artifact that a stage leaves. Its name takes no dot either, and a dash would end the name of the variable that a build finds
 /// it by, `CODEBUILD_SRC_DIR_<artifact>`.
 pub fn artifact(stage: &StageName) -> String {

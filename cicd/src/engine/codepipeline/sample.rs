@@ -27,8 +27,12 @@ pub(super) fn run(git_ref: GitRef, stages: &[&str], environments: &[&str]) -> Ru
         not_author: false,
         within_seconds: None,
     };
-    let place =
-        |name: &&str| Environment { name: name.parse().unwrap(), approval: Some(approval.clone()), calendar: None };
+    let place = |name: &&str| Environment {
+        name: name.parse().unwrap(),
+        approval: Some(approval.clone()),
+        calendar: None,
+        cleanup: None,
+    };
     let plan = Plan {
         pipeline: "application".parse().unwrap(),
         stages: stages.iter().map(|name| Stage { name: name.parse().unwrap(), step: step() }).collect(),

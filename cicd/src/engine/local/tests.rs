@@ -120,8 +120,12 @@ fn run_of(commit: CommitId, stages: &[(&str, &str)], environments: &[&str]) -> R
     let stages = stages
         .iter()
         .map(|(name, text)| Stage { name: name.parse().unwrap(), step: step(Buildspec::Inline((*text).to_owned())) });
-    let environments =
-        environments.iter().map(|name| Environment { name: name.parse().unwrap(), approval: None, calendar: None });
+    let environments = environments.iter().map(|name| Environment {
+        name: name.parse().unwrap(),
+        approval: None,
+        calendar: None,
+        cleanup: None,
+    });
     let plan = Plan {
         pipeline: "application".parse().unwrap(),
         stages: stages.collect(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use router::pipeline::{Deploy, Step};
+use router::pipeline::Step;
 use router::run::{Artifact, GateState, Outcome, Run, RunEvent, WorkState};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -91,9 +91,9 @@ impl Journey {
     /// Deploys to one environment.
     async fn deploy(&mut self, at: usize) -> Result<Last, Silence> {
         let environment = self.run.environments[at].name.clone();
-        let step = match &self.run.plan.deploy {
-            Some(Deploy::Buildspec(step)) => step.clone(),
-            Some(service) => {
+        let step = match (self.run.plan.step_at(&environment), &self.run.plan.deploy) {
+            (Some(step), _) => step.clone(),
+            (None, Some(service)) => {
                 let why = format!(
                     "the pipeline deploys by `{}`, which AWS does and this engine cannot; use the engine codepipeline, or \
                      give the pipeline a `deploy` with a buildspec",
@@ -101,7 +101,7 @@ impl Journey {
                 );
                 return Ok(Some(RunEvent::Failed { why }));
             }
-            None => {
+            (None, None) => {
                 let why = format!("the pipeline says not how to deploy to {environment}; give it a `deploy`");
                 return Ok(Some(RunEvent::Failed { why }));
             }

@@ -257,7 +257,12 @@ pub(super) fn planned() -> Planned {
             pipeline: "application".parse().unwrap(),
             stages: vec![stage("lint"), stage("build")],
             deploy: Some(step("deploy.yml").into()),
-            environments: vec![Environment { name: "prod".parse().unwrap(), approval: Some(approval), calendar: None }],
+            environments: vec![Environment {
+                name: "prod".parse().unwrap(),
+                approval: Some(approval),
+                calendar: None,
+                cleanup: None,
+            }],
             variables: BTreeMap::new(),
             clone: None,
             concurrency: Concurrency::Latest,

@@ -1,5 +1,6 @@
 //! `environments` and the `people` who let commits in.
 
+use super::pipeline::{STAGE, StepEntry, step};
 use super::{At, Reader, calendar, plain_name, shown};
 use crate::id::EnvironmentName;
 use crate::pipeline::Calendar;
@@ -12,6 +13,8 @@ pub(in crate::rules) struct EnvironmentEntry {
     pub(in crate::rules) name: At<EnvironmentName>,
     pub(in crate::rules) approval: Option<ApprovalEntry>,
     pub(in crate::rules) calendar: Option<Calendar>,
+    /// What is done there in place of the pipeline's deploy.
+    pub(in crate::rules) cleanup: Option<At<StepEntry>>,
     /// Its name says that customers are there, and the file says that nobody need say yes.
     pub(in crate::rules) allow_unapproved: bool,
 }
@@ -31,7 +34,10 @@ pub(in crate::rules) struct Group {
     pub(in crate::rules) people: Vec<String>,
 }
 
-pub(super) const ENVIRONMENT: [&str; 6] = ["name", "approval", "allow_unapproved", "zone", "window", "freeze"];
+pub(super) const ENVIRONMENT: [&str; 7] =
+    ["name", "approval", "allow_unapproved", "zone", "window", "freeze", "cleanup"];
+/// A cleanup has a stage's keys but for its name.
+pub(super) const CLEANUP: [&str; 5] = [STAGE[1], STAGE[2], STAGE[3], STAGE[4], STAGE[5]];
 pub(super) const APPROVAL: [&str; 4] = ["by", "min", "not_author", "within"];
 
 /// What names people, as a regular expression: for editors, which read no Rust.
@@ -57,8 +63,18 @@ pub(super) fn read_environment(reader: &mut Reader, node: &Node) -> Option<Envir
             "`allow_unapproved` says that nobody need say yes, and `approval` says who must",
         );
     }
+    let cleanup = fields.get("cleanup").and_then(|node| cleanup(reader, node));
+    if fields.has("cleanup") && !fields.has("approval") {
+        let help = "give the environment an `approval`";
+        reader.advise(fields.key("cleanup"), "nothing is cleaned up before somebody has said yes", help);
+    }
     let name = reader.need(&fields, "an environment", "name")?;
-    Some(EnvironmentEntry { name: reader.name(name, "name")?, approval, calendar, allow_unapproved })
+    Some(EnvironmentEntry { name: reader.name(name, "name")?, approval, calendar, cleanup, allow_unapproved })
+}
+
+fn cleanup(reader: &mut Reader, node: &Node) -> Option<At<StepEntry>> {
+    let fields = reader.fields(node, "a cleanup", &CLEANUP)?;
+    Some(At { value: step(reader, &fields, "a cleanup"), place: node.place })
 }
 
 fn approval(reader: &mut Reader, node: &Node) -> Option<ApprovalEntry> {

@@ -30,6 +30,7 @@ fn whole() -> Value {
             {"name": "test", "allow_unapproved": true},
             {"name": "prod", "approval": {"by": ["team", "user:zoe"], "min": 2, "not_author": true, "within": "72h"},
              "zone": "Europe/Berlin", "window": {"days": ["mon-thu"], "hours": "09:00-16:00"}, "freeze": ["2026-12-18..2027-01-06"]},
+            {"name": "cleanup", "approval": {"by": "team"}, "cleanup": {"buildspec": "cleanup.yml", "timeout": "10m"}},
         ],
         "people": {"team": ["user:dana"], "one": "user:*"},
         "ignore": [{"name": "docs", "paths": {"only": ["docs/**", "!docs/a"]}}, {"name": "bots", "actors": "*[bot]"}],
