@@ -92,6 +92,32 @@ function changed(before: object, after: object): string[] {
   return [...ids].filter((id) => JSON.stringify(old?.[id]) !== JSON.stringify(now?.[id]));
 }
 
+test('the pipeline of the infrastructure may deploy the stack that it stands in, before any other', () => {
+  const readme = readFileSync(join(HOUSE, 'infra', 'README.md'), 'utf8');
+  const rules = readme.split('```yaml\n').map((part) => part.split('```')[0] ?? '').find((part) => part.startsWith('version: 1'));
+  assert.ok(rules !== undefined, 'README.md shows such a rule file');
+  const context = { cloudformationRole: 'arn:aws:iam::123456789012:role/deploys' };
+  const { pipelines } = stacksOf(written('self.yaml', rules), context);
+  const made = ofType(pipelines, 'AWS::CodePipeline::Pipeline').map(([, it]) => it);
+  assert.deepEqual(made.map((it) => text(it['Name'])), ['pointsman-infrastructure', 'pointsman-application'], 'the application’s stands in the same stack');
+  const stages = list(made[0]?.['Stages']).map(fields);
+  const first = stages.find((stage) => text(stage['Name']).startsWith('to-'));
+  const actions = list(first?.['Actions']).map((it) => fields(fields(it)['Configuration']));
+  assert.deepEqual(
+    actions.map((it) => [it['ActionMode'], it['StackName'], it['TemplatePath']]),
+    [
+      [undefined, undefined, undefined],
+      ['CHANGE_SET_REPLACE', 'pointsman-pipelines', 'synth::pointsman-pipelines.template.json'],
+      ['CHANGE_SET_EXECUTE', 'pointsman-pipelines', undefined],
+      ['CHANGE_SET_REPLACE', 'network-test', 'synth::network-test.template.json'],
+      ['CHANGE_SET_EXECUTE', 'network-test', undefined],
+    ],
+  );
+  const later = stages.filter((stage) => text(stage['Name']).startsWith('to-')).slice(1);
+  assert.ok(!JSON.stringify(later).includes('pointsman-pipelines'), 'once is enough');
+  assert.deepEqual([...checkPipelines(pipelines), ...checkProjects(pipelines), ...checkRights(pipelines)], []);
+});
+
 test('a cleanup is the last stage, behind its gate, and only there when it is asked for', () => {
   const spec = (command: string, more = ''): string => `{inline: "{version: '0.2', phases: {build: {commands: [${command}]}}${more}}"}`;
   const rules = (cleanup: boolean): string => `version: 1

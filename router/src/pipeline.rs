@@ -106,6 +106,16 @@ pub struct StackDeploy {
     pub stack: String,
     /// Its template in the artifact.
     pub template: String,
+    /// It is deployed on the way to these environments; to every one when none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<EnvironmentName>,
+}
+
+impl StackDeploy {
+    /// Whether it is deployed on the way to an environment.
+    pub fn is_for(&self, environment: &EnvironmentName) -> bool {
+        self.only.is_empty() || self.only.contains(environment)
+    }
 }
 
 /// A deployment group of CodeDeploy.

@@ -84,8 +84,13 @@ impl Context<'_> {
             },
             Some(Deploy::Cloudformation(stacks)) => {
                 let input = self.artifact(place, sure, findings);
+                let stacks: Vec<_> = stacks.iter().filter(|stack| stack.is_for(&environment.name)).collect();
+                let goes = |journey: &Journey<'_>| journey.environments.iter().any(|it| it.name == environment.name);
+                if stacks.is_empty() && self.journeys().any(|journey| goes(&journey)) {
+                    findings.mistake(place, "none of the stacks is deployed there; name it in the `only` of one");
+                }
                 let last = stacks.len();
-                let stack = |(at, stack): (usize, &router::pipeline::StackDeploy)| Stack {
+                let stack = |(at, stack): (usize, &&router::pipeline::StackDeploy)| Stack {
                     stack: fill(&stack.stack),
                     template: format!("{input}::{}", fill(&stack.template)),
                     prepare: format!("{}-{}-prepare", names::DEPLOY, at + 1),

@@ -154,6 +154,25 @@ fn a_service_takes_the_last_artifact_and_the_environments_name() {
     let actions: Vec<_> = stacks.iter().flat_map(|it| [it.prepare.as_str(), it.execute.as_str()]).collect();
     assert_eq!(actions, ["deploy-1-prepare", "deploy-1", "deploy-2-prepare", "deploy"]);
 
+    let once = format!(
+        "{stages}{{cloudformation: [{{stack: ground, only: test}}, {{stack: 'net-{{environment}}', only: [test, prod]}}]}}"
+    );
+    let model = made(&rules(&once, MAIN)).unwrap();
+    let named = |at: usize| {
+        let ServiceDeploy::Cloudformation { stacks, .. } = &model.pipelines[0].environments[at].deploy else {
+            panic!()
+        };
+        stacks.iter().map(|it| (it.stack.clone(), it.execute.clone())).collect::<Vec<_>>()
+    };
+    let pairs = |all: &[(&str, &str)]| all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
+    assert_eq!(named(0), pairs(&[("ground", "deploy-1"), ("net-test", "deploy")]));
+    assert_eq!(named(1), pairs(&[("net-prod", "deploy")]));
+    let nothing = format!("{stages}{{cloudformation: {{stack: ground, only: test}}}}");
+    assert_eq!(
+        mistakes(&nothing, MAIN),
+        ["app/prod: none of the stacks is deployed there; name it in the `only` of one"]
+    );
+
     let same = format!("{stages}{{codedeploy: {{application: shop, group: all}}}}");
     assert_eq!(
         mistakes(&same, MAIN),

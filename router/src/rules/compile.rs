@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::index::Index;
 use super::parse::{self, At, EnvironmentEntry, Expected, File, Group, Reader, RepositoryEntry};
 use super::{NamedRepository, Pipeline, Rules};
-use crate::pipeline::{Approval, Environment, Stage};
+use crate::pipeline::{Approval, Deploy, Environment, Stage};
 use crate::problem::{Problem, nearest};
 
 mod route;
@@ -35,6 +35,7 @@ fn compile(mut file: File, text: &str, reader: &mut Reader) -> Rules {
     twice(reader, file.ignore.iter().map(|entry| &entry.name), "ignore entry");
     expectations(reader, &file);
     cleanups(reader, &file.environments);
+    stacks(reader, &file);
     let warnings = warn::about(&file);
     let entries = std::mem::take(&mut file.routes);
     let routes = route::resolve(reader, entries, &file.pipelines, &file.environments);
@@ -151,6 +152,17 @@ fn environment(reader: &mut Reader, entry: EnvironmentEntry, groups: &[Group]) -
         within_seconds: written.within_seconds,
     };
     Environment { name, approval: Some(approval), calendar, cleanup }
+}
+
+/// Tells stacks that are for an environment which is not there.
+fn stacks(reader: &mut Reader, file: &File) {
+    let known: Vec<&str> = file.environments.iter().map(|place| place.name.value.as_str()).collect();
+    for deploy in file.pipelines.iter().filter_map(|pipeline| pipeline.deploy.as_ref()) {
+        let Deploy::Cloudformation(stacks) = &deploy.value else { continue };
+        for name in stacks.iter().flat_map(|stack| &stack.only).filter(|name| !known.contains(&name.as_str())) {
+            undefined(reader, &At { value: name, place: deploy.place }, "there is no environment", &known);
+        }
+    }
 }
 
 /// A commit goes nowhere from a cleanup.

@@ -145,7 +145,8 @@ fn pipeline() -> Value {
         let properties: Map<String, Value> = keys.iter().map(|key| ((*key).to_owned(), text())).collect();
         object(needed, Value::Object(properties))
     };
-    let stack = json!({"if": {"type": "object"}, "then": service(&["stack"], &["stack", "template"]), "else": text()});
+    let stack = object(&["stack"], json!({"stack": text(), "template": text(), "only": unique(name())}));
+    let stack = json!({"if": {"type": "object"}, "then": stack, "else": text()});
     let deploy = json!({
         "oneOf": [
             object(&["buildspec"], Value::Object(step())),

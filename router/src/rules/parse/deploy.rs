@@ -3,6 +3,7 @@
 use super::pipeline::{STAGE, empty_step, step};
 use super::reader::Fields;
 use super::{At, Reader, shown};
+use crate::id::EnvironmentName;
 use crate::pipeline::{CodedeployDeploy, Deploy, EcsDeploy, StackDeploy};
 use crate::yaml::Node;
 
@@ -10,7 +11,7 @@ use crate::yaml::Node;
 const KEYS: [&str; 8] = [STAGE[1], STAGE[2], STAGE[3], STAGE[4], STAGE[5], "ecs", "cloudformation", "codedeploy"];
 const SERVICES: [&str; 3] = ["ecs", "cloudformation", "codedeploy"];
 const ECS: [&str; 3] = ["cluster", "service", "file"];
-const STACK: [&str; 2] = ["stack", "template"];
+const STACK: [&str; 3] = ["stack", "template", "only"];
 const CODEDEPLOY: [&str; 2] = ["application", "group"];
 
 /// What ECS's action reads when nothing else is said.
@@ -84,7 +85,7 @@ fn stacks(reader: &mut Reader, node: &Node) -> Option<Vec<StackDeploy>> {
 fn stack(reader: &mut Reader, node: &Node) -> Option<StackDeploy> {
     if node.text().is_some() {
         let stack = checked(reader, node, "a stack's name", 128)?;
-        return Some(StackDeploy { template: format!("{stack}.template.json"), stack });
+        return Some(StackDeploy { template: format!("{stack}.template.json"), stack, only: Vec::new() });
     }
     let fields = reader.fields(node, "a stack", &STACK)?;
     let stack = name(reader, &fields, "a stack", "stack", 128);
@@ -92,7 +93,8 @@ fn stack(reader: &mut Reader, node: &Node) -> Option<StackDeploy> {
         Some(node) => Some(file(reader, node, "template")?),
         None => stack.as_ref().map(|stack| format!("{stack}.template.json")),
     };
-    Some(StackDeploy { stack: stack?, template: template? })
+    let only = fields.get("only").map(|node| reader.names::<EnvironmentName>(node, "only")).unwrap_or_default();
+    Some(StackDeploy { stack: stack?, template: template?, only: only.into_iter().map(|name| name.value).collect() })
 }
 
 fn name(reader: &mut Reader, fields: &Fields<'_>, what: &str, key: &str, most: usize) -> Option<String> {
