@@ -4,6 +4,7 @@ mod allowed;
 mod archives;
 mod bad_input;
 mod beginnings;
+mod buildspecs;
 mod doors;
 mod functions;
 mod gates;
