@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { checkRights } from '../check/iam.js';
+import { checkRights, statementsOf } from '../check/iam.js';
 import { checkPipelines } from '../check/pipelines.js';
 import { checkProjects } from '../check/projects.js';
 import { type Fields, fields, list, ofType, text } from '../check/template.js';
@@ -116,6 +116,15 @@ test('the pipeline of the infrastructure may deploy the stack that it stands in,
   const later = stages.filter((stage) => text(stage['Name']).startsWith('to-')).slice(1);
   assert.ok(!JSON.stringify(later).includes('pointsman-pipelines'), 'once is enough');
   assert.deepEqual([...checkPipelines(pipelines), ...checkProjects(pipelines), ...checkRights(pipelines)], []);
+});
+
+test('the pipeline of the application changes no stack and makes no role', () => {
+  const actions = statementsOf(seven.pipelines)
+    .filter(({ place }) => place.startsWith('application'))
+    .flatMap((statement) => statement.actions);
+  assert.ok(actions.includes('ecs:UpdateService'), 'its statements are found');
+  assert.deepEqual(actions.filter((action) => action.startsWith('cloudformation:')), []);
+  assert.deepEqual([...new Set(actions.filter((action) => action.startsWith('iam:')))], ['iam:PassRole']);
 });
 
 test('a cleanup is the last stage, behind its gate, and only there when it is asked for', () => {
