@@ -66,6 +66,12 @@ fn an_execution_that_is_not_ours_moves_no_run_even_when_it_says_it_is() {
         let repo = bed.repo(ForgeKind::Github, "foreign");
         let pushed = repo.push("main", |work| work.write("src/b.rs", "fn b() {}\n"));
         bed.deliver(&pushed.delivery).await;
+        // An event of its own may come after that of the gate.
+        bed.until("all before the gate is told", &pushed, async || {
+            let runs = bed.runs(&pushed.commit).await;
+            runs.last().is_some_and(|run| run.environments[0].deploy.state == WorkState::Succeeded)
+        })
+        .await;
         let before = bed.run(&pushed, RunState::Waiting).await;
         let [(pipeline, ours, _)] = &bed.executions(&pushed.commit).await[..] else { panic!("one execution") };
         let told =
