@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check crash load test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench lambda-archive lambda-qemu
+.PHONY: check crash model load test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench lambda-archive lambda-qemu
 
 # What must hold before anything is tested: format, lints, documentation. The functions are built without the feature `machine`, so they are looked
 # at alone, too.
@@ -80,6 +80,11 @@ lambda-qemu: lambda-arm64
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends qemu-user libc6-arm64-cross; \
 	}
 	cargo test -p tests --lib -- --ignored --nocapture every_door_opens_on_arm64
+
+# The long form of the model test: POINTSMAN_SEEDS=11..=20 for other seeds than 1..=10, POINTSMAN_MODEL_CASES for more than a hundred
+# cases of each.
+model:
+	cargo test -p tests --lib whatever_happens_with_other_seeds -- --ignored --nocapture
 
 # The long form of the crash tests: POINTSMAN_KILLS=1000 for more than five hundred kills, POINTSMAN_SEED for others.
 crash:

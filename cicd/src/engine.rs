@@ -28,7 +28,7 @@ pub type Events = mpsc::Sender<EngineEvent>;
 /// What an engine knows of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sight {
-    /// It is at work on it.
+    /// It is at work on it, or was, in this process, and not all that it told has been heard.
     AtWork,
     /// It is not: never started, over, at a gate, or forgotten in a restart.
     Idle,
@@ -73,7 +73,7 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Carries a run on from where it stands: the stages that have not succeeded, then each environment whose gate is open,
     /// up to the first gate that is not, where it tells [`RunEvent::GateReached`] and lets go. A run that it is at work on
-    /// already is left alone. Returns what is known of it at once; what happens later is told as events.
+    /// already is left alone, and so is one of which it has told what the run does not know yet. Returns what is known of it at once; what happens later is told as events.
     async fn start(&self, run: &Run) -> Result<Vec<RunEvent>, EngineError>;
 
     /// Ends what it does for a run, whole process groups included, and returns when nothing of it is left, but for what cannot be

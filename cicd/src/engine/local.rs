@@ -4,7 +4,8 @@
 //!   variables, the artifacts, the words of the log. What cannot be had here is said at the top of the log.
 //! * Each step works in a folder of its own, in a process group of its own; neither outlives the step, and the processes
 //!   do not outlive this process either.
-//! * Nothing is remembered but artifacts and logs: a run is carried on from where it stands.
+//! * Nothing outlives the process but artifacts and logs: a run is carried on from where it stands. While the process lives, what was
+//!   done and not heard yet is not done again.
 //!
 //! There is no wall between builds and this machine: a build may do what the user of this process may do.
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use router::id::{Repository, RunId};
-use router::run::{Run, RunEvent};
+use router::run::{Applied, Run, RunEvent};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -98,34 +99,53 @@ struct Workshop {
     slots: Arc<Semaphore>,
 }
 
-/// The runs that it is at work on.
+/// The runs that it is at work on, or was and may not have been heard yet.
 #[derive(Default)]
 struct AtWork(Mutex<HashMap<RunId, Hold>>);
 
-/// How a run at work is stopped, and how one knows that nothing of it is left.
+/// How a run at work is stopped, how one knows that nothing of it is left, and what happened.
 #[derive(Clone, Default)]
 struct Hold {
     stop: CancellationToken,
     over: CancellationToken,
+    told: Told,
+}
+
+/// What was told of one journey, in its order. It may still wait to be heard: to whoever knows less, the journey is not over, and is not
+/// made again.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<RunEvent>>>);
+
+impl Told {
+    fn events(&self) -> MutexGuard<'_, Vec<RunEvent>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, event: &RunEvent) {
+        self.events().push(event.clone());
+    }
+
+    /// What a run does not know of it.
+    fn missed_by(&self, run: &Run) -> Vec<RunEvent> {
+        let mut known = run.clone();
+        let is_news = |event: &&RunEvent| known.apply(event, run.created_at) == Applied::Moved;
+        self.events().iter().filter(is_news).cloned().collect()
+    }
+}
+
+impl Hold {
+    fn look(&self, run: &Run) -> Look {
+        if !self.over.is_cancelled() {
+            return Look::only(Sight::AtWork);
+        }
+        let missed = self.told.missed_by(run);
+        Look { sight: if missed.is_empty() { Sight::Idle } else { Sight::AtWork }, missed }
+    }
 }
 
 impl AtWork {
     fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Hold>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Lets go of a run, also when its journey panics.
-struct LetGo {
-    at_work: Arc<AtWork>,
-    run: RunId,
-    over: CancellationToken,
-}
-
-impl Drop for LetGo {
-    fn drop(&mut self) {
-        self.at_work.runs().remove(&self.run);
-        self.over.cancel();
     }
 }
 
@@ -166,12 +186,10 @@ impl LocalEngine {
     pub async fn sweep_leftovers(&self) -> Result<(), EngineError> {
         let unavailable = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
         let work = self.workshop.config.data.join("work");
+        let is_at_work = |run: &RunId| self.at_work.runs().get(run).is_some_and(|hold| !hold.over.is_cancelled());
         for entry in std::fs::read_dir(work).into_iter().flatten().flatten() {
-            let at_work = entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| RunId::new(name).is_ok_and(|run| self.at_work.runs().contains_key(&run)));
-            if !at_work {
+            let name = entry.file_name();
+            if !name.to_str().is_some_and(|name| RunId::new(name).is_ok_and(|run| is_at_work(&run))) {
                 folder::remove(&entry.path()).await.map_err(|e| unavailable(&e))?;
             }
         }
@@ -189,17 +207,19 @@ impl Engine for LocalEngine {
         let hold = Hold::default();
         {
             let mut runs = self.at_work.runs();
-            if runs.contains_key(&run.id) {
+            if runs.get(&run.id).is_some_and(|known| known.look(run).sight == Sight::AtWork) {
                 return Ok(Vec::new());
             }
             runs.insert(run.id.clone(), hold.clone());
         }
-        let let_go = LetGo { at_work: Arc::clone(&self.at_work), run: run.id.clone(), over: hold.over };
-        let journey = Journey { workshop: Arc::clone(&self.workshop), run: run.clone(), stop: hold.stop };
+        let Hold { stop, over, told } = hold;
+        let journey = Journey { workshop: Arc::clone(&self.workshop), run: run.clone(), stop, told: told.clone() };
         let events = self.workshop.events.clone();
+        let (run, let_go) = (run.id.clone(), over.drop_guard());
         tokio::spawn(async move {
-            let run = let_go.run.clone();
             let last = journey.travel().await;
+            last.iter().for_each(|event| told.add(event));
+            // So it is when the journey panics.
             drop(let_go);
             if let Some(event) = last {
                 let _nobody_is_left = events.send(EngineEvent { run, event }).await;
@@ -210,9 +230,13 @@ impl Engine for LocalEngine {
 
     async fn stop(&self, run: &Run) -> Result<(), EngineError> {
         let hold = self.at_work.runs().get(&run.id).cloned();
-        if let Some(Hold { stop, over }) = hold {
+        if let Some(Hold { stop, over, told }) = hold {
             stop.cancel();
             over.cancelled().await;
+            let mut runs = self.at_work.runs();
+            if runs.get(&run.id).is_some_and(|hold| Arc::ptr_eq(&hold.told.0, &told.0)) {
+                runs.remove(&run.id);
+            }
         }
         Ok(())
     }
@@ -226,8 +250,8 @@ impl Engine for LocalEngine {
     }
 
     async fn look(&self, run: &Run) -> Result<Look, EngineError> {
-        let at_work = self.at_work.runs().contains_key(&run.id);
-        Ok(Look::only(if at_work { Sight::AtWork } else { Sight::Idle }))
+        let hold = self.at_work.runs().get(&run.id).cloned();
+        Ok(hold.map_or_else(|| Look::only(Sight::Idle), |hold| hold.look(run)))
     }
 
     async fn forget(&self, unused_since: Timestamp) {

@@ -89,7 +89,7 @@ artifacts: {files: [made]}
     assert_eq!((artifact.stage.as_str(), artifact.sha256.len()), ("one", 64));
     assert_eq!(exports, &BTreeMap::from([("TAG".to_owned(), "v1".to_owned())]));
     assert!(h.log(&run, "two").contains("<v1 one>"), "{}", h.log(&run, "two"));
-    let run = h.known(&run).await;
+    let run = heard(h.known(&run).await, &events);
     assert_eq!(h.engine().look(&run).await.unwrap().sight, Sight::Idle);
 }
 
@@ -103,8 +103,7 @@ async fn an_open_gate_is_passed_and_the_next_one_is_not<H: Harness>() {
     assert!(h.log(&run, "deploy-test").contains("deployed to test"));
 
     // The gate may be opened as soon as it is told of: the engine has let go of the run by then.
-    run = h.known(&run).await;
-    run.environments[0].deploy.state = WorkState::Succeeded;
+    run = heard(h.known(&run).await, &events);
     open(&mut run, "prod");
     start(&mut h, &run).await;
     let events = until(&mut h, &run, |event| matches!(event, RunEvent::DeployEnded { .. })).await;
@@ -253,6 +252,14 @@ async fn until<H: Harness>(h: &mut H, run: &Run, fits: impl Fn(&RunEvent) -> boo
 
 async fn until_gate<H: Harness>(h: &mut H, run: &Run) -> Vec<RunEvent> {
     until(h, run, |event| matches!(event, RunEvent::GateReached { .. })).await
+}
+
+/// A run as it is when these events have been heard.
+fn heard(mut run: Run, events: &[RunEvent]) -> Run {
+    for event in events {
+        run.apply(event, run.created_at);
+    }
+    run
 }
 
 /// The engine has let go of the run and tells nothing more of it. A stop returns when nothing is left, so what follows

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use router::id::CommitId;
+use router::id::{CommitId, RunId};
 use router::run::{GateState, Run, RunState, WorkState};
 use router::status::StatusState;
 
 use super::Lane;
-use super::house::House;
+use super::house::{House, is_open};
 
 impl House {
     pub(crate) fn holds(&self) {
@@ -17,11 +17,14 @@ impl House {
         for run in &runs {
             self.stays_over(run);
             self.was_allowed(run);
+            self.entered_when_it_was_open(run);
+            assert!(!run.state.is_terminal() || run.waiting_at().is_none(), "{} is over, and its gate waits", run.id);
             if lane_of(run) == Lane::All {
                 assert_ne!(run.state, RunState::Superseded, "with `all` each push goes on: {}", run.because);
             }
         }
         self.gates_are_left_to_the_newest(&runs);
+        self.locks_are_held_by_who_may_be_inside(&runs);
         if self.timed {
             self.the_newest_goes_on(&runs);
             self.turns_are_taken_in_order(&runs);
@@ -60,6 +63,48 @@ impl House {
             let late = |at| place.gate.expires_at.is_some_and(|end| at >= end);
             assert!(!place.gate.approvals.iter().any(|vote| late(vote.at)), "a yes after the gate's time");
         }
+    }
+
+    /// A gate that has opened since the last look did so at an hour at which its environment takes what comes.
+    fn entered_when_it_was_open(&self, run: &Run) {
+        let before = self.seen.get(&run.id);
+        for (at, place) in run.environments.iter().enumerate() {
+            let was_open = before.is_some_and(|before| before.environments[at].gate.state == GateState::Open);
+            if place.gate.state == GateState::Open && !was_open {
+                assert!(is_open(place.name.as_str(), self.now()), "{} was entered while it was closed", place.name);
+            }
+        }
+    }
+
+    /// An environment is held by a run whose gate is open and whose deploy has not ended; one that was cut off may still be inside.
+    fn locks_are_held_by_who_may_be_inside(&self, runs: &[Run]) {
+        for (environment, holder) in self.claims() {
+            let run = runs.iter().find(|run| run.id == holder).expect("whoever holds something is a run");
+            let place =
+                run.environments.iter().find(|place| place.name.as_str() == environment).expect("it goes there");
+            let has_ended = matches!(place.deploy.state, WorkState::Succeeded | WorkState::Failed);
+            let may_be_inside = place.gate.state == GateState::Open && !has_ended;
+            assert!(may_be_inside, "{environment} is held by {holder}, which is {}", run.because);
+        }
+    }
+
+    /// The runs of the queue that nobody is before: every other one of their ref that is not over waits at a gate.
+    pub(crate) fn free_to_begin(&self) -> Vec<RunId> {
+        let live: Vec<Run> = self.runs().into_iter().filter(|run| !run.state.is_terminal()).collect();
+        let of_queue = live.iter().filter(|run| run.state == RunState::Queued && lane_of(run) == Lane::Queue);
+        let is_free = |run: &&Run| {
+            live.iter()
+                .filter(|other| other.id != run.id && lane_of(other) == Lane::Queue)
+                .all(|other| other.state == RunState::Waiting)
+        };
+        of_queue.filter(is_free).map(|run| run.id.clone()).collect()
+    }
+
+    /// Once somebody has looked, they have begun: a gate that waits holds no lane.
+    pub(crate) fn have_begun(&self, free: &[RunId]) {
+        let begun = self.engine.works().begun.clone();
+        let waits = free.iter().find(|run| !begun.contains(run));
+        assert!(waits.is_none(), "{waits:?} waits behind runs that only wait at gates");
     }
 
     fn gates_are_left_to_the_newest(&self, runs: &[Run]) {

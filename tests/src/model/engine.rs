@@ -23,7 +23,7 @@ pub(crate) enum At {
 pub(crate) struct Execution {
     pub(crate) run: Run,
     pub(crate) at: At,
-    /// What happened, in order; all that an engine which does not live in the process can be asked for.
+    /// What happened, in order.
     history: Vec<RunEvent>,
 }
 
@@ -60,22 +60,14 @@ impl Puppet {
         self.embedded
     }
 
-    /// The process dies.
-    pub(crate) fn die(&self) {
+    /// The process dies, while these runs wait as far as anybody has heard. What an engine in the process had begun of them nobody can
+    /// know any more: it does not count as begun.
+    pub(crate) fn die(&self, waiting: &[RunId]) {
         if self.embedded {
             let mut works = self.works();
             works.executions.clear();
             works.told.clear();
-        }
-    }
-
-    /// These runs wait as far as anybody knows. What an engine in the process has begun of them and let go of again, unheard, nobody can
-    /// know: it does not count as begun.
-    pub(crate) fn nobody_knows(&self, waiting: &[RunId]) {
-        if self.embedded {
-            let works = &mut *self.works();
-            let is_at_work = |run: &RunId| works.executions.iter().any(|execution| execution.run.id == *run);
-            works.begun.retain(|run| !waiting.contains(run) || is_at_work(run));
+            works.begun.retain(|run| !waiting.contains(run));
         }
     }
 
@@ -87,11 +79,7 @@ impl Puppet {
         let (artifact, execution) = (works.artifacts, &mut works.executions[nth]);
         let told = execution.work(well, artifact);
         let id = execution.run.id.clone();
-        let over = matches!(execution.at, At::Over | At::Gate(_));
         works.told.extend(told.into_iter().map(|event| EngineEvent { run: id.clone(), event }));
-        if self.embedded && over {
-            works.executions.retain(|execution| execution.run.id != id);
-        }
     }
 }
 
@@ -138,6 +126,18 @@ impl Execution {
         }
         told.push(RunEvent::GateReached { environment: self.environment(index) });
         At::Gate(index)
+    }
+
+    /// What a run does not know of it.
+    fn missed_by(&self, run: &Run) -> Vec<RunEvent> {
+        let mut known = run.clone();
+        let is_news = |event: &&RunEvent| known.apply(event, run.created_at) == Applied::Moved;
+        self.history.iter().filter(is_news).cloned().collect()
+    }
+
+    /// One that lives in the process has let go of a run when that was heard.
+    fn has_let_go_of(&self, run: &Run) -> bool {
+        matches!(self.at, At::Gate(_) | At::Over) && self.missed_by(run).is_empty()
     }
 
     fn environment(&self, index: usize) -> EnvironmentName {
@@ -207,8 +207,12 @@ impl Engine for Puppet {
             works.begins(run);
             works.begun.push(run.id.clone());
         }
+        if self.embedded {
+            works.executions.retain(|known| known.run.id != run.id || !known.has_let_go_of(run));
+        }
         let mut told = Vec::new();
         match works.executions.iter().position(|known| known.run.id == run.id) {
+            Some(_) if self.embedded => {}
             Some(known) => {
                 if let At::Gate(index) = works.executions[known].at
                     && run.environments[index].gate.state == GateState::Open
@@ -222,9 +226,7 @@ impl Engine for Puppet {
                 told.push(RunEvent::Started);
                 let at = Execution::carried_on(run, &mut told);
                 works.enters(run, at);
-                if !self.embedded || !matches!(at, At::Gate(_) | At::Over) {
-                    works.executions.push(Execution { run: run.clone(), at, history: told.clone() });
-                }
+                works.executions.push(Execution { run: run.clone(), at, history: told.clone() });
             }
         }
         works.told.extend(told.into_iter().map(|event| EngineEvent { run: run.id.clone(), event }));
@@ -251,16 +253,15 @@ impl Engine for Puppet {
         let Some(execution) = works.executions.iter().find(|execution| execution.run.id == run.id) else {
             return Ok(Look::only(Sight::Idle));
         };
-        let sight = match execution.at {
-            At::Stage { .. } | At::Deploy { .. } => Sight::AtWork,
-            At::Gate(_) | At::Over => Sight::Idle,
-        };
-        if self.embedded {
-            return Ok(Look::only(sight));
-        }
-        let mut known = run.clone();
-        let news = |event: &&RunEvent| known.apply(event, run.created_at) == Applied::Moved;
-        Ok(Look { sight, missed: execution.history.iter().filter(news).cloned().collect() })
+        let missed = execution.missed_by(run);
+        let at_work = matches!(execution.at, At::Stage { .. } | At::Deploy { .. });
+        Ok(match self.embedded {
+            // What it is still telling is heard in its turn.
+            true if at_work => Look::only(Sight::AtWork),
+            true if missed.is_empty() => Look::only(Sight::Idle),
+            true => Look { sight: Sight::AtWork, missed },
+            false => Look { sight: if at_work { Sight::AtWork } else { Sight::Idle }, missed },
+        })
     }
 
     async fn hear(&self, _: &str) -> Result<Vec<EngineEvent>, EngineError> {

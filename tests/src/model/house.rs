@@ -22,13 +22,14 @@ use proptest::sample::Index;
 use router::event::{Author, ChangedFiles, Delivered, Event, Push};
 use router::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository, RunId};
 use router::run::{Identity, Person, Run, RunState};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
 
 use super::engine::{At, Puppet};
 use super::forge::Board;
-use super::{Lane, People, Step, World};
+use super::{Hour, Lane, People, Step, World};
 
 const RULES: &str = "
 version: 1
@@ -38,8 +39,11 @@ pipelines:
     stages: [{name: test, buildspec: t.yml}, {name: build, buildspec: b.yml}]
     deploy: {buildspec: d.yml}
 environments:
-  - {name: stage}
-  - {name: prod, approval: {by: [leads], min: 2, not_author: true, within: 1h}}
+  - {name: stage, zone: UTC, freeze: 2023-11-14}
+  - name: prod
+    approval: {by: [leads], min: 2, not_author: true, within: 1h}
+    zone: UTC
+    window: {hours: '01:00-00:30'}
 people: {leads: ['user:lee', 'user:kim', 'user:ann', 'user:dana']}
 routes:
   - {name: latest, branch: 'latest/*', pipeline: application, to: [stage, prod]}
@@ -50,6 +54,28 @@ routes:
 
 /// Whoever may say yes, and one who may not. `dana` pushes everything; `kim` has made every other commit, `dana` the rest.
 const PEOPLE: [&str; 5] = ["lee", "kim", "ann", "dana", "mallory"];
+
+/// When the freeze of `stage` is over: the midnight after 2023-11-14.
+const THAW: i64 = 1_700_006_400;
+
+/// What the calendar of an environment says, in the model's own words.
+pub(crate) fn is_open(environment: &str, at: Timestamp) -> bool {
+    let minute_of_day = at.as_second().rem_euclid(86_400) / 60;
+    match environment {
+        "stage" => at.as_second() >= THAW,
+        "prod" => !(30..60).contains(&minute_of_day),
+        other => panic!("there is no {other}"),
+    }
+}
+
+fn begins_at(hour: Hour) -> Timestamp {
+    let second = match hour {
+        Hour::Open => THAW + 12 * 3_600,
+        Hour::Frozen => THAW - 120,
+        Hour::Closing => THAW + 30 * 60 - 20,
+    };
+    Timestamp::from_second(second).unwrap()
+}
 
 pub(crate) struct House {
     runtime: Runtime,
@@ -98,7 +124,7 @@ impl House {
         let mut house = Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             folder,
-            clock: FakeClock::at(Timestamp::from_second(1_700_000_000).unwrap()),
+            clock: FakeClock::at(begins_at(world.hour)),
             engine: Puppet::new(world.embedded),
             timed: world.timed,
             people: world.people,
@@ -160,6 +186,18 @@ impl House {
         self.runtime.block_on(of)
     }
 
+    /// Which run holds which environment.
+    pub(crate) fn claims(&self) -> Vec<(String, RunId)> {
+        let database = Connection::open(self.folder.path().join("data/pointsman.sqlite")).unwrap();
+        let mut claims = database.prepare("SELECT environment, run FROM claims").unwrap();
+        let claims = claims.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).unwrap();
+        claims.map(Result::unwrap).map(|(place, run)| (place, RunId::new(run).unwrap())).collect()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(crate) fn pushed(&self) -> usize {
         self.pushes.len()
     }
@@ -193,11 +231,18 @@ impl House {
             Step::Work { execution, well } => self.work(execution, *well),
             Step::Hear { event, twice } => self.hear(event, 1 + usize::from(*twice)),
             Step::Lose { event } => self.hear(event, usize::from(self.engine.lives_here())),
-            Step::Approve { run, by } => self.decide(run, Answer::Approve, PEOPLE[by.index(PEOPLE.len())]),
-            Step::Reject { run } => self.decide(run, Answer::Reject, "lee"),
+            Step::Approve { run, by, twice } => {
+                let by = PEOPLE[by.index(PEOPLE.len())];
+                self.decide(run, Answer::Approve, by, 1 + usize::from(*twice));
+            }
+            Step::Reject { run } => self.decide(run, Answer::Reject, "lee", 1),
             Step::Cancel { run } => self.ask(run, false),
             Step::Retry { run } => self.ask(run, true),
-            Step::Look => self.wait(cicd::advance::advance(self.app())).unwrap(),
+            Step::Look => {
+                let free = self.free_to_begin();
+                self.wait(cicd::advance::advance(self.app())).unwrap();
+                self.have_begun(&free);
+            }
             Step::Sweep => self.sweep(),
             Step::Wait { seconds } => self.clock.advance_seconds(*seconds),
             Step::Restart => self.restart(),
@@ -208,8 +253,6 @@ impl House {
 
     fn remember(&mut self) {
         self.seen = self.runs().into_iter().map(|run| (run.id.clone(), run)).collect();
-        let waiting = self.seen.values().filter(|run| run.state == RunState::Queued);
-        self.engine.nobody_knows(&waiting.map(|run| run.id.clone()).collect::<Vec<_>>());
     }
 
     fn push(&mut self, lane: Lane) {
@@ -276,10 +319,12 @@ impl House {
         }
     }
 
-    fn decide(&mut self, run: &Index, answer: Answer, by: &str) {
+    fn decide(&mut self, run: &Index, answer: Answer, by: &str, times: usize) {
         let waiting: Vec<Run> = self.runs().into_iter().filter(|run| run.state == RunState::Waiting).collect();
         let Some(nth) = pick(run, waiting.len()) else { return };
-        self.say(&waiting[nth], answer, by);
+        for _ in 0..times {
+            self.say(&waiting[nth], answer, by);
+        }
     }
 
     fn say(&mut self, run: &Run, answer: Answer, by: &str) {
@@ -323,8 +368,9 @@ impl House {
     }
 
     fn restart(&mut self) {
+        let waiting = self.seen.values().filter(|run| run.state == RunState::Queued);
+        self.engine.die(&waiting.map(|run| run.id.clone()).collect::<Vec<_>>());
         self.app = None;
-        self.engine.die();
         self.sweeper = Sweeper::default();
         self.app = Some(self.runtime.block_on(self.begin()));
         self.wait(cicd::advance::resume(self.app())).unwrap();
@@ -344,6 +390,9 @@ impl House {
         self.come_to_rest();
         self.holds();
         self.nothing_is_left();
+        while ["stage", "prod"].iter().any(|place| !is_open(place, self.now())) {
+            self.clock.advance_seconds(60);
+        }
         self.push(Lane::All);
         self.tell(self.pushes.len() - 1, 0);
         let last = self.pushes[self.pushes.len() - 1].1.commit.clone();

@@ -46,8 +46,9 @@ impl World {
         run_of(self.commit.clone(), stages, &[])
     }
 
-    /// Starts a run and takes its events until the engine has let go.
+    /// Starts a run as it stands here, whatever was told of it before, and takes its events until the engine has let go.
     async fn go(&mut self, run: &Run) -> Vec<RunEvent> {
+        self.engine.stop(run).await.unwrap();
         self.engine.start(run).await.unwrap();
         let mut events = Vec::new();
         loop {

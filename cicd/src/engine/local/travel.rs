@@ -7,12 +7,12 @@ use router::run::{Artifact, GateState, Outcome, Run, RunEvent, WorkState};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::Workshop;
 use super::job::{Ended, Job};
+use super::{Told, Workshop};
 use crate::engine::EngineEvent;
 
 /// Where a journey ends, and what is told last. It is told after the engine has let go of the run, because whoever hears
-/// of a gate may open it at once and start the run again.
+/// of a gate may open it at once and start the run again; until then nobody does.
 pub(super) type Last = Option<RunEvent>;
 
 /// Nobody is listening for now: the run is being stopped, or this process is going away. With what was not told.
@@ -22,6 +22,7 @@ pub(super) struct Journey {
     pub(super) workshop: Arc<Workshop>,
     pub(super) run: Run,
     pub(super) stop: CancellationToken,
+    pub(super) told: Told,
 }
 
 impl Journey {
@@ -152,6 +153,7 @@ impl Journey {
             () = self.stop.cancelled() => Err(Silence(Some(event))),
             room = self.workshop.events.reserve() => match room {
                 Ok(room) => {
+                    self.told.add(&event);
                     room.send(EngineEvent { run: self.run.id.clone(), event });
                     Ok(())
                 }

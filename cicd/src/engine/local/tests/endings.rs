@@ -55,6 +55,31 @@ async fn stop_returns_when_nothing_is_left() {
     assert!(world.events.try_recv().is_err());
 }
 
+/// The store may be locked, or slow: whoever looks again before it has heard must not have it done again.
+#[tokio::test]
+async fn what_was_done_and_not_heard_yet_is_not_done_again() {
+    let mut world = World::new().await;
+    let mut run = run_of(world.commit.clone(), &[("test", &build("true"))], &["prod"]);
+    let told = world.go(&run).await;
+    assert!(matches!(told.last(), Some(RunEvent::GateReached { .. })), "{told:?}");
+    for _ in 0..2 {
+        world.engine.start(&run).await.unwrap();
+        let look = world.engine.look(&run).await.unwrap();
+        assert_eq!((look.sight, &look.missed), (Sight::AtWork, &told));
+    }
+    run.apply(&told[0], Timestamp::UNIX_EPOCH);
+    assert_eq!(world.engine.look(&run).await.unwrap().missed, told[1..]);
+    for event in &told[1..] {
+        run.apply(event, Timestamp::UNIX_EPOCH);
+    }
+    assert_eq!(world.engine.look(&run).await.unwrap(), Look::only(Sight::Idle));
+    assert_eq!(world.log("test").matches("Entering phase BUILD").count(), 1);
+    assert!(world.events.try_recv().is_err(), "nothing more is told");
+    run.environments[0].gate.state = GateState::Open;
+    let told = world.go(&run).await;
+    assert!(matches!(told.last(), Some(RunEvent::Failed { .. })), "without `deploy`, it is told so: {told:?}");
+}
+
 #[tokio::test]
 async fn whoever_stops_need_not_listen() {
     let world = World::new().await;
