@@ -25,7 +25,7 @@ const LONG_CASES: u32 = 100;
 /// Pushes in one case: more than a track must tell apart, and fewer than it forgets.
 const PUSHES: usize = 9;
 /// How often a case that fails is tried smaller.
-const SHRINKS: u32 = 1_000;
+const SHRINKS: u32 = 300;
 
 /// The three refs of a case, one for each `concurrency`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) timed: bool,
     /// What people do while a case comes to its end.
     pub(crate) people: People,
+    /// At the end, no deploy to the second environment succeeds.
+    pub(crate) clumsy: bool,
     /// What the calendar says while it begins.
     pub(crate) hour: Hour,
 }
@@ -126,14 +128,15 @@ impl ReferenceStateMachine for World {
     fn init_state() -> BoxedStrategy<Self> {
         let people = prop::sample::select(&[People::Stay, People::Come, People::ComeLate][..]);
         let hour = prop_oneof![4 => Just(Hour::Open), 1 => Just(Hour::Frozen), 1 => Just(Hour::Closing)];
-        let world = |([embedded, timed], people, hour): ([bool; 2], People, Hour)| Self {
+        let world = |([embedded, timed, clumsy], people, hour): ([bool; 3], People, Hour)| Self {
             pushes: Vec::new(),
             embedded,
             timed,
             people,
+            clumsy,
             hour,
         };
-        (any::<[bool; 2]>(), people, hour).prop_map(world).boxed()
+        (any::<[bool; 3]>(), people, hour).prop_map(world).boxed()
     }
 
     fn transitions(state: &Self) -> BoxedStrategy<Step> {
@@ -175,7 +178,7 @@ impl ReferenceStateMachine for World {
 impl World {
     /// The engine lives in the process, pushes have their times, people come, and nothing is closed.
     fn in_process() -> Self {
-        Self { pushes: Vec::new(), embedded: true, timed: true, people: People::Come, hour: Hour::Open }
+        Self { pushes: Vec::new(), embedded: true, timed: true, people: People::Come, clumsy: false, hour: Hour::Open }
     }
 }
 

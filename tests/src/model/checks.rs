@@ -46,10 +46,13 @@ impl House {
             assert!(artifact.is_some(), "a yes was said to nothing");
         }
         for (place, planned) in run.environments.iter().zip(&run.plan.environments) {
+            let late = |at| place.gate.expires_at.is_some_and(|end| at >= end);
+            assert!(!place.gate.approvals.iter().any(|vote| late(vote.at)), "a yes after the gate's time");
+            let voters: BTreeSet<&str> = place.gate.approvals.iter().map(|vote| vote.by.as_str()).collect();
+            assert_eq!(voters.len(), place.gate.approvals.len(), "somebody's yes counts twice");
             let entered = place.gate.state == GateState::Open;
             assert!(entered || place.deploy.state == WorkState::Pending, "a deploy behind a gate that is closed");
             let Some(approval) = planned.approval.as_ref().filter(|_| entered) else { continue };
-            let voters: BTreeSet<&str> = place.gate.approvals.iter().map(|vote| vote.by.as_str()).collect();
             assert!(voters.len() >= approval.min as usize, "{voters:?}");
             let is_kims = super::house::author_of(&run.key.commit).login == "Kim-K";
             // Of a push that nobody told of, nobody knows who pushed.
@@ -60,8 +63,6 @@ impl House {
                 other => other == "mallory",
             };
             assert!(!voters.iter().any(may_not), "{voters:?} let {} in", run.key.commit.short());
-            let late = |at| place.gate.expires_at.is_some_and(|end| at >= end);
-            assert!(!place.gate.approvals.iter().any(|vote| late(vote.at)), "a yes after the gate's time");
         }
     }
 
