@@ -13,6 +13,7 @@ use crate::change;
 use crate::engine::{EngineError, Sight};
 use crate::lane;
 use crate::observe::{Observed, observe};
+use crate::points;
 use crate::store::{Change, RunFilter, StoreError};
 
 /// Looks at every live run, oldest first.
@@ -88,6 +89,7 @@ pub(crate) enum Taken {
 pub(crate) async fn start(app: &App, run: &Run) -> Result<Taken, StoreError> {
     match app.engine.start(run).await {
         Ok(events) => {
+            points::pass("handed-over");
             for event in events {
                 observe(app, &run.id, &event).await?;
             }
@@ -123,7 +125,10 @@ async fn at_gate(app: &App, run: &Run) -> Result<(), StoreError> {
         return Ok(());
     }
     match observe(app, &run.id, &RunEvent::GateOpened { environment }).await? {
-        Observed::Moved(run) => start(app, &run).await.map(drop),
+        Observed::Moved(run) => {
+            points::pass("gate-opened");
+            start(app, &run).await.map(drop)
+        }
         Observed::Busy(holder) => give_back(app, &holder, &place.name).await,
         Observed::Stale(_) => Ok(()),
     }

@@ -19,7 +19,7 @@ use router::track::{Arrival, Track};
 use crate::app::App;
 use crate::observe::stop_ended;
 use crate::store::{Change, Commit, Committed, Decided, RunFilter, StoreError, Undecided};
-use crate::{change, lane, measures, notice, order};
+use crate::{change, lane, measures, notice, order, points};
 
 /// How many deliveries are taken from the store at once.
 const BATCH: usize = 256;
@@ -42,6 +42,7 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
         if waiting.is_empty() {
             return Ok(decided);
         }
+        points::pass("taken");
         let taken = waiting.len();
         decided += taken;
         // Where nothing starts, one write serves them all.
@@ -339,7 +340,9 @@ async fn begin(app: &App, told: &[Decided]) -> Result<(), StoreError> {
         if track != read {
             change.tracks.push(track);
         }
+        points::pass("decided");
         if write(app, change, run, superseded).await? {
+            points::pass("begun");
             told.iter().for_each(measures::decided);
             return Ok(());
         }

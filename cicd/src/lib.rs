@@ -52,6 +52,7 @@ pub mod measures;
 pub mod notice;
 pub mod observe;
 mod order;
+mod points;
 pub mod queue;
 pub mod receive;
 pub mod report;

@@ -5,6 +5,7 @@ use router::id::{DeliveryId, ForgeName};
 use router::verify::{self, Headers, Rejected};
 
 use crate::app::App;
+use crate::points;
 use crate::store::{Delivery, Remembered, StoreError};
 use crate::vault::Reason;
 
@@ -54,6 +55,7 @@ pub async fn receive(app: &App, forge: &ForgeName, headers: &Headers, body: Byte
     let id = delivered.id.clone();
     let delivery = Delivery { forge: forge.clone(), received_at, delivered, headers: headers.kept(), body };
     let remembered = app.store.remember(&delivery).await?;
+    points::pass("stored");
     match &app.on_aws.queue {
         // One that was seen before may still wait because its message was lost.
         Some(queue) => queue.put(&delivery).await,

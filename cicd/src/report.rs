@@ -12,6 +12,7 @@ use router::status::{self, Known, Status};
 
 use crate::app::App;
 use crate::forge::{Forge, Told, TryLater};
+use crate::points;
 use crate::store::{Commit, Owed, PUT_OFF_MAX, RunFilter, Settled, StoreError};
 
 /// Commits told at the same time.
@@ -85,6 +86,9 @@ async fn pay(app: &App, owed: &Owed) -> Result<(), StoreError> {
     let wanted = desired(app, &owed.commit).await?;
     let news: Vec<&Status> = wanted.iter().filter(|status| !owed.posted.contains(status)).collect();
     let (told, settled) = tell(app, forge.as_ref(), owed, &news).await;
+    if !told.is_empty() {
+        points::pass("told");
+    }
     app.store.settle(owed, &told, settled).await
 }
 

@@ -20,6 +20,7 @@ use crate::engine::EngineEvent;
 use crate::measures;
 use crate::notice::publish;
 use crate::observe::observe;
+use crate::points;
 use crate::report::report;
 use crate::store::StoreError;
 use crate::sweep::Sweeper;
@@ -209,6 +210,7 @@ async fn listen(app: Arc<App>, mut events: mpsc::Receiver<EngineEvent>, stop: Ca
     loop {
         let told = tokio::select! { () = stop.cancelled() => return, told = events.recv() => told };
         let Some(EngineEvent { run, event }) = told else { return };
+        points::pass("heard");
         while let Err(trouble) = observe(&app, &run, &event).await {
             tracing::error!(run.id = %run, "{trouble}");
             if matches!(trouble, StoreError::Corrupt(_)) {

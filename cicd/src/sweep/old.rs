@@ -8,6 +8,7 @@ use router::id::RunId;
 use router::run::Run;
 
 use crate::app::App;
+use crate::points;
 use crate::store::{Before, Pruned, StoreError};
 
 /// Rows of each kind in one write: it takes the store a few milliseconds.
@@ -54,6 +55,7 @@ pub(super) async fn forget(app: &App) -> Result<bool, StoreError> {
         if done {
             break;
         }
+        points::pass("pruned");
     }
     let Pruned { deliveries, runs, refs } = all;
     if all != Pruned::default() {

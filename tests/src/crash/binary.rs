@@ -63,7 +63,12 @@ impl Service {
     }
 
     pub(crate) fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        Self { variables: variables.into_iter().collect(), ..self.clone() }
+        Self { variables: self.variables.iter().cloned().chain(variables).collect(), ..self.clone() }
+    }
+
+    /// The same, and it dies by itself at a point between two writes, when it comes there for the `nth` time.
+    pub(crate) fn dying_at(&self, point: &str, nth: u64) -> Self {
+        self.with([("POINTSMAN_DIE_AT", format!("{point}#{nth}"))])
     }
 
     #[expect(clippy::disallowed_methods, reason = "the world starts the service")]
@@ -152,6 +157,20 @@ impl Running {
         self.process.kill().expect("it can be killed");
         let status = self.process.wait().expect("it can be waited for");
         assert_eq!(status.signal(), Some(9), "it had ended by itself: {status}");
+    }
+
+    /// Whether it dies by itself within some time, as by a kill.
+    pub(crate) fn dies(&mut self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        while self.lives() {
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let status = self.process.wait().expect("it can be waited for");
+        assert_eq!(status.signal(), Some(9), "it had ended in another way: {status}");
+        true
     }
 
     /// Asks it to end, and waits until it has.

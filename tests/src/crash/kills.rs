@@ -1,7 +1,7 @@
-//! SIGKILL at random moments and right after chosen ones, again and again.
+//! SIGKILL at random moments, right after chosen ones and at chosen points, again and again.
 //!
 //! The moments are those at which the service says something: between that and the next write lies the window that a kill
-//! falls into. The seed is fixed, the scheduling of a machine is not, so two runs are alike and not the same.
+//! falls into. At the points of [`super::points`] it dies by itself. The seed is fixed, the scheduling of a machine is not, so two runs are alike and not the same.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use cicd::clock::SystemClock;
 
 use super::binary::{PATIENCE, Running, Service};
 use super::ledger::{self, Ledger};
+use super::points::POINTS;
 use crate::world::{Delivery, Repo, World};
 
 const RULES: &str = "
@@ -49,6 +50,10 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
+
+    fn one_of<'w>(&mut self, words: &[&'w str]) -> &'w str {
+        words[usize::try_from(self.throw(words.len() as u64)).unwrap()]
+    }
 }
 
 /// Somebody who pushes to a repository of their own, and the forge that tells of it.
@@ -69,7 +74,7 @@ impl Client {
     ) {
         let mut newest = std::collections::BTreeMap::new();
         for nth in 0..self.pushes {
-            let branch = ["main", "queue/a", "work/a", "work/b"][usize::try_from(self.dice.throw(4)).unwrap()];
+            let branch = self.dice.one_of(&["main", "queue/a", "work/a", "work/b"]);
             let repo = self.repo.clone();
             let text = format!("{nth}\n");
             let pushed = tokio::task::spawn_blocking(move || repo.push(branch, |work| work.write("src/a.rs", text)));
@@ -115,10 +120,17 @@ async fn tell(service: &RwLock<String>, delivery: &Delivery) {
     panic!("a delivery was never acknowledged");
 }
 
+/// How often it was killed, and where.
+#[derive(Default)]
+struct Kills {
+    all: usize,
+    at_moments: usize,
+    at_points: usize,
+}
+
 /// What happened, for whoever wants figures.
 struct Figures {
-    kills: usize,
-    at_moments: usize,
+    kills: Kills,
     deliveries: usize,
     pushes: usize,
     took: Duration,
@@ -151,19 +163,13 @@ async fn kill_again_and_again(kills: usize, clients: usize, pushes: usize, seed:
     while let Some(worked) = working.join_next().await {
         worked.unwrap();
     }
-    let (running, at_moments) = killer.await.unwrap();
+    let (running, kills) = killer.await.unwrap();
     quiet(&service).await;
     let ended = running.end();
     assert!(ended.success(), "asked to end, it says {ended}");
     let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner).clone();
     ledger.check(&world, &service.data).await;
-    Figures {
-        kills,
-        at_moments,
-        deliveries: ledger.acknowledged.len(),
-        pushes: ledger.pushed.len(),
-        took: begun.elapsed(),
-    }
+    Figures { kills, deliveries: ledger.acknowledged.len(), pushes: ledger.pushed.len(), took: begun.elapsed() }
 }
 
 /// Kills it so often; the last life is left.
@@ -173,22 +179,29 @@ fn kill(
     address: &RwLock<String>,
     kills: usize,
     seed: u64,
-) -> (Running, usize) {
+) -> (Running, Kills) {
     let mut dice = Dice(seed);
-    let mut at_moments = 0;
-    for nth in 0..kills {
-        if nth % 2 == 0 {
-            std::thread::sleep(Duration::from_millis(dice.throw(400)));
-        } else {
-            let moment = MOMENTS[usize::try_from(dice.throw(MOMENTS.len() as u64)).unwrap()];
-            at_moments += usize::from(running.says(moment, Duration::from_millis(700)));
-            std::thread::sleep(Duration::from_micros(dice.throw(3000)));
+    let mut done = Kills::default();
+    let patience = Duration::from_millis(700);
+    while done.all < kills {
+        match done.all % 3 {
+            0 => std::thread::sleep(Duration::from_millis(dice.throw(400))),
+            1 => {
+                done.at_moments += usize::from(running.says(dice.one_of(&MOMENTS), patience));
+                std::thread::sleep(Duration::from_micros(dice.throw(3000)));
+            }
+            _ => done.at_points += usize::from(running.dies(patience)),
         }
         running.kill();
-        running = service.start().unwrap_or_else(|| panic!("after kill {nth} it does not start:\n{}", service.said()));
+        done.all += 1;
+        let is_to_die = done.all % 3 == 2 && done.all < kills;
+        let next = if is_to_die { service.dying_at(dice.one_of(&POINTS), 1 + dice.throw(4)) } else { service.clone() };
+        let gone = || panic!("after kill {} it does not start:\n{}", done.all, service.said());
+        // What is to die may do so before it says where it listens.
+        running = next.start().or_else(|| service.start()).unwrap_or_else(gone);
         running.url.clone_into(&mut address.write().unwrap_or_else(PoisonError::into_inner));
     }
-    (running, at_moments)
+    (running, done)
 }
 
 /// Waits until everything is done.
@@ -207,15 +220,15 @@ async fn what_was_acknowledged_is_done_once_whatever_is_killed() {
 
 /// `make crash`: as many kills as `POINTSMAN_KILLS` says, or five hundred.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes half an hour: make crash"]
+#[ignore = "takes a quarter of an hour: make crash"]
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "it is asked for by hand, and tells its figures")]
 async fn five_hundred_kills() {
     let kills = std::env::var("POINTSMAN_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(500);
     let seed = std::env::var("POINTSMAN_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_120);
-    let Figures { kills, at_moments, deliveries, pushes, took } =
+    let Figures { kills: Kills { all, at_moments, at_points }, deliveries, pushes, took } =
         kill_again_and_again(kills, 4, kills.div_ceil(3), seed).await;
     eprintln!(
-        "{kills} kills ({at_moments} right after a chosen moment), {pushes} pushes, {deliveries} deliveries acknowledged, \
+        "{all} kills ({at_moments} right after a chosen moment, {at_points} at a chosen point), {pushes} pushes, {deliveries} deliveries acknowledged, \
          in {} s: each push one run, each run final, each status final, nothing left",
         took.as_secs()
     );

@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     pub(super) pushed: Vec<(String, CommitId)>,
     /// The newest of each branch.
     pub(super) newest: Vec<(String, CommitId)>,
+    /// Those for which nobody says yes in time.
+    pub(super) expiring: Vec<CommitId>,
 }
 
 /// Nothing is left to do, as the database has it.
@@ -55,7 +57,10 @@ impl Ledger {
                 .collect();
             let said: Vec<_> = runs.iter().map(|run| (run.id.as_str(), run.state.as_str(), &run.because)).collect();
             assert_eq!(runs.len(), 1, "commit {commit} of {path} has exactly one run: {said:?}");
-            let fine = [RunState::Succeeded, RunState::Superseded].contains(&runs[0].state);
+            let fine = match self.expiring.contains(commit) {
+                true => runs[0].state == RunState::Expired,
+                false => [RunState::Succeeded, RunState::Superseded].contains(&runs[0].state),
+            };
             assert!(fine && runs[0].ended_at.is_some(), "{commit} of {path}: {said:?}");
             let shown = world.hub.latest(path, commit);
             assert!(shown.contains_key("pointsman"), "{commit} of {path} has no verdict: {shown:?}");

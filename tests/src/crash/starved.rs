@@ -3,16 +3,16 @@
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use cicd::clock::SystemClock;
 use rusqlite::Connection;
 
-use super::binary::{PATIENCE, Running, Service};
+use super::bench::Bench;
+use super::binary::{PATIENCE, Running};
 use super::kills::quiet;
-use super::ledger::Ledger;
-use crate::world::{Pushed, Repo, World};
+use crate::world::{Pushed, World};
 
 const RULES: &str = "
 version: 1
@@ -24,60 +24,9 @@ routes:
   - {name: the-rest, any: true, pipeline: none}
 ";
 
-struct Bench {
-    world: World,
-    shop: Repo,
-    service: Service,
-    ledger: Ledger,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let world = World::by(Arc::new(SystemClock)).await;
-        let data = world.folder("served").join("data");
-        Self::on(world, data)
-    }
-
-    fn on(world: World, data: PathBuf) -> Self {
-        let rules = world.file("pointsman.yaml", RULES);
-        let shop = world.github("acme/shop");
-        shop.push("main", |work| work.write("ci/ok.yml", "version: 0.2\nphases: {build: {commands: ['true']}}\n"));
-        let service = Service::new(&world, &rules, data);
-        Self { world, shop, service, ledger: Ledger::default() }
-    }
-
-    fn push(&self, branch: &str) -> Pushed {
-        self.shop.push(branch, |work| work.write("src/a.rs", branch))
-    }
-
-    /// Sends it once and says what was answered.
-    async fn send(&mut self, to: &Running, pushed: &Pushed) -> StatusCode {
-        let (code, _) = self.world.send(&pushed.delivery, &to.url).await;
-        if code == StatusCode::ACCEPTED && self.ledger.acknowledged.insert(pushed.delivery.id().to_owned()) {
-            self.ledger.pushed.push(("acme/shop".to_owned(), pushed.commit.clone()));
-        }
-        code
-    }
-
-    /// Sends it until it is taken.
-    async fn send_until_taken(&mut self, to: &Running, pushed: &Pushed) {
-        let end = Instant::now() + PATIENCE;
-        while self.send(to, pushed).await != StatusCode::ACCEPTED {
-            assert!(Instant::now() < end, "it is never taken:\n{}", self.service.said());
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-
-    async fn finish(self, running: Running) {
-        quiet(&self.service).await;
-        assert!(running.end().success());
-        self.ledger.check(&self.world, &self.service.data).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_another_program_holds_is_waited_for() {
-    let mut bench = Bench::new().await;
+    let mut bench = Bench::new(RULES).await;
     let mut running = bench.service.start().unwrap();
     let (before, during) = (bench.push("work/a"), bench.push("work/b"));
     bench.send_until_taken(&running, &before).await;
@@ -110,7 +59,7 @@ async fn fill(bench: &mut Bench, running: &Running) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_may_not_grow_loses_nothing_that_was_acknowledged() {
-    let mut bench = Bench::new().await;
+    let mut bench = Bench::new(RULES).await;
     // Blocks of 512 bytes for a POSIX shell: 3 MiB a file.
     let small = bench.service.limited("trap '' XFSZ; ulimit -f 6144;");
     let mut running = small.start().unwrap();
@@ -157,7 +106,7 @@ impl Drop for SmallDisk {
 async fn a_full_disk_is_told_and_a_freed_one_is_used_again() {
     let world = World::by(Arc::new(SystemClock)).await;
     let Some(disk) = SmallDisk::mount(world.folder("disk")) else { return };
-    let mut bench = Bench::on(world, disk.0.join("data"));
+    let mut bench = Bench::on(world, disk.0.join("data"), RULES);
     let mut running = bench.service.start().unwrap();
     let first = bench.push("work/first");
     bench.send_until_taken(&running, &first).await;
@@ -179,7 +128,7 @@ async fn a_full_disk_is_told_and_a_freed_one_is_used_again() {
     std::fs::remove_file(&ballast).unwrap();
     let after = bench.push("work/after");
     bench.send_until_taken(&running, &after).await;
-    let Bench { world, service, ledger, shop: _ } = bench;
+    let Bench { world, service, ledger, .. } = bench;
     quiet(&service).await;
     assert!(running.end().success());
     // Stages that found no room have failed; what was acknowledged is there, once, and final.
@@ -196,7 +145,7 @@ async fn a_full_disk_is_told_and_a_freed_one_is_used_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_take_every_file_stop_it_only_while_they_last() {
-    let mut bench = Bench::new().await;
+    let mut bench = Bench::new(RULES).await;
     let few = bench.service.limited("ulimit -n 72;");
     let mut running = few.start().unwrap();
     let first = bench.push("work/first");

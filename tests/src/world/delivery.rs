@@ -240,15 +240,24 @@ impl Delivery {
 
     /// Sends it to a service over HTTP and gives what it answered.
     pub async fn send(&self, service_url: &str) -> (StatusCode, Value) {
+        let answer = self.post_to(service_url).send().await.expect("the service can be reached");
+        let code = answer.status();
+        let body = answer.bytes().await.expect("the answer ends");
+        (code, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// Sends it to a service that may not be there. What it answers, when it does.
+    pub async fn try_send(&self, service_url: &str) -> Option<StatusCode> {
+        self.post_to(service_url).send().await.ok().map(|answer| answer.status())
+    }
+
+    fn post_to(&self, service_url: &str) -> reqwest::RequestBuilder {
         let address = format!("{}/webhooks/{}", service_url.trim_end_matches('/'), self.kind);
         let mut request = reqwest::Client::new().post(address);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let answer = request.body(self.body.clone()).send().await.expect("the service can be reached");
-        let code = answer.status();
-        let body = answer.bytes().await.expect("the answer ends");
-        (code, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        request.body(self.body.clone())
     }
 }
 

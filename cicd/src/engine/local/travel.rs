@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Ended, Job};
 use super::{Told, Workshop};
 use crate::engine::EngineEvent;
+use crate::points;
 
 /// Where a journey ends, and what is told last. It is told after the engine has let go of the run, because whoever hears
 /// of a gate may open it at once and start the run again; until then nobody does.
@@ -74,6 +75,7 @@ impl Journey {
             Ok(ended) => ended,
             Err(why) => return Ok(Some(RunEvent::Failed { why })),
         };
+        points::pass("stage-ended");
         let Ended { outcome, artifact, exports } = ended;
         let artifact = artifact.map(|it| Artifact { stage: stage.name.clone(), sha256: it.sha256, bytes: it.bytes });
         let well = outcome == Outcome::Succeeded;
@@ -115,6 +117,7 @@ impl Journey {
             Ok(ended) => ended.outcome,
             Err(why) => return Ok(Some(RunEvent::Failed { why })),
         };
+        points::pass("deploy-ended");
         let well = outcome == Outcome::Succeeded;
         let event = RunEvent::DeployEnded { environment, outcome };
         if !well {
