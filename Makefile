@@ -1,6 +1,6 @@
 # `make test` is what CI runs: it installs what it needs and runs every test.
 
-.PHONY: check crash model load test test-rust test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench lambda-archive lambda-qemu
+.PHONY: check crash model load test test-rust faketime test-demo test-browser test-infra browser venv fmt lambda lambda-x86_64 lambda-arm64 lambda-size lambda-bench lambda-archive lambda-qemu
 
 # What must hold before anything is tested: format, lints, documentation. The functions are built without the feature `machine`, so they are looked
 # at alone, too.
@@ -14,9 +14,16 @@ test: test-rust test-demo test-browser test-infra
 
 # The stand-ins for AWS are Python packages, run on loopback.
 # The stacks are deployed to one of them.
-test-rust: venv infra/dist/built
+test-rust: venv infra/dist/built faketime
 	cargo build --bin pointsman --bin doors
 	cargo test --workspace
+
+# What sets the clock of one process: Debian's libfaketime.
+faketime:
+	@if ! ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1; then \
+	  echo "installing Debian's libfaketime"; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends libfaketime; \
+	fi
 
 venv: target/venv/installed target/venv-ministack/installed
 
@@ -125,4 +132,4 @@ fuzz:
 	  RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" \
 	  cargo build --release --target $$(rustc -vV | sed -n 's/^host: //p') --bin $(TARGET)
 	mkdir -p target/fuzz/corpus/$(TARGET)
-	target/fuzz/$$(rustc -vV | sed -n 's/^host: //p')/release/$(TARGET) -max_total_time=$${SECONDS:-60} -artifact_prefix=target/fuzz/ target/fuzz/corpus/$(TARGET)
+	target/fuzz/$$(rustc -vV | sed -n 's/^host: //p')/release/$(TARGET) -max_total_time=$${SECONDS:-60} -artifact_prefix=target/fuzz/ target/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/seeds/$(TARGET))

@@ -2,6 +2,7 @@
 
 mod bench;
 pub(crate) mod binary;
+mod clock;
 mod kills;
 mod ledger;
 mod points;
