@@ -1,4 +1,5 @@
-//! Globs of a rule file against globset's own matcher.
+//! Globs of a rule file against globset's own matcher: a glob, and the name to match on the next line. A long glob takes long to compile and
+//! shows nothing that a short one does not.
 
 #![no_main]
 
@@ -8,8 +9,10 @@ use router::event::{ChangedFiles, Event, Push};
 use router::id::{CommitId, ForgeKind, GitRef, RepoPath, Repository};
 use router::rules::{Rules, Verdict};
 
-fuzz_target!(|said: (&str, &str)| {
-    let (glob, name) = said;
+const LONGEST: usize = 40;
+
+fuzz_target!(|said: &str| {
+    let Some((glob, name)) = said.split_once('\n').filter(|_| said.len() <= LONGEST) else { return };
     // We close negated classes against slashes, and take a `!` out of lists; globset does neither.
     if ["[!", "[^"].iter().any(|class| glob.contains(class)) || glob.starts_with('!') {
         return;
@@ -36,7 +39,8 @@ fuzz_target!(|said: (&str, &str)| {
     let Verdict::Nothing { route: Some(route) } = rules.decide(&Event::Push(push)).verdict else {
         panic!("every push has an owner");
     };
-    let reference = GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).empty_alternates(true).build();
+    let reference =
+        GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).empty_alternates(true).build();
     let reference = reference.expect("what we take, globset takes").compile_matcher();
     assert_eq!(route.as_str() == "it", reference.is_match(name), "{glob:?} {name:?}");
 });
