@@ -1,23 +1,27 @@
-//! The way to AWS: its settings are read once, where the SDK looks for them (environment, profile, the machine's own role).
+//! The way to AWS: its settings are read once, where the SDK looks for them (environment, profile, the machine's own role); a function
+//! has them in its environment.
 //!
 //! Endpoints other than AWS's own are the SDK's settings too: `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS` and so on.
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use tokio::sync::OnceCell;
+
+use crate::outbound;
 
 mod arn;
 mod s3_object;
+#[cfg_attr(feature = "machine", path = "aws/machine.rs")]
+#[cfg_attr(not(feature = "machine"), path = "aws/function.rs")]
+mod settings;
 
 pub use arn::{NoTopic, TopicArn};
 pub use s3_object::{NoObject, S3Object};
 
 pub(crate) use s3_object::is_bucket;
 
-/// A service of AWS that cannot be connected to is not waited for longer.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// How long one try may take, the body aside.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -42,9 +46,8 @@ impl Aws {
     pub async fn config(&self) -> &SdkConfig {
         self.config
             .get_or_init(async || {
-                let timeouts =
-                    TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER_WITHIN).build();
-                aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+                let timeouts = TimeoutConfig::builder().read_timeout(ANSWER_WITHIN).build();
+                settings::read(timeouts, outbound::for_aws()).await
             })
             .await
     }

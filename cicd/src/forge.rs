@@ -15,12 +15,12 @@ use router::id::{CommitId, ForgeName, GitRef, Repository};
 use router::run::Team;
 use router::status::Status;
 
+use crate::outbound::Outbound;
 use crate::store::Commit;
 
 mod archive;
 pub mod github;
 pub mod gitlab;
-mod lazy;
 #[cfg(feature = "machine")]
 pub mod local;
 mod refusal;
@@ -43,6 +43,11 @@ const PAGE: usize = 100;
 
 /// How we introduce ourselves.
 const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"));
+
+/// The way to a forge; nothing is connected yet.
+fn outbound() -> Outbound {
+    Outbound::new(CONNECT_WITHIN)
+}
 
 /// What a forge did with a status.
 #[derive(Debug, Clone, PartialEq, Eq)]

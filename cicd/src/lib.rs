@@ -21,7 +21,7 @@
 //! | [`store`] | deliveries, runs and owed statuses, durable |
 //! | [`synth`] | the pipelines as AWS is to have them, for `infra/` |
 //! | [`wire`] | the AWS protocol in front of the embedded engine |
-//! | [`aws`] | the way to AWS, and the names of things there |
+//! | [`aws`], [`outbound`] | the way to AWS, and the names of things there; the HTTP client beneath all that asks |
 //! | [`rules_file`], [`hits`] | the rules in force, and how often each was taken |
 //! | [`measures`] | what is counted and measured |
 //! | [`git`], [`logs`], [`clock`] | the git command, the logs on disk and live, the time |
@@ -52,6 +52,7 @@ pub mod measures;
 pub mod notice;
 pub mod observe;
 mod order;
+pub mod outbound;
 mod points;
 pub mod queue;
 pub mod receive;

@@ -7,17 +7,19 @@
 //!   function that was deployed without it would answer 404.
 //! * Headers go through as they came.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Request, StatusCode, Uri};
+use axum::http::{self, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cicd::invocation::Invocations;
+use http_body_util::BodyExt as _;
 use lambda_http::request::RequestContext;
-use lambda_http::{Error, RequestExt as _, service_fn};
+use lambda_http::{BoxFuture, Error, RequestExt as _, service_fn};
 use tower::ServiceExt as _;
 
 /// Answers API Gateway's requests with the service's app until Lambda ends the process.
@@ -30,7 +32,7 @@ pub async fn serve(invocations: Arc<Invocations>) -> Result<(), Error> {
         let (app, invocations) = (app.clone(), Arc::clone(&invocations));
         async move {
             let until = crate::until(&request.lambda_context());
-            let answer = handle(app, request).await;
+            let answer = whole(handle(app, request).await).await;
             invocations.settle(until).await;
             Ok::<_, Error>(answer)
         }
@@ -48,6 +50,39 @@ pub async fn handle(app: Router, request: lambda_http::Request) -> Response {
     match app.oneshot(Request::from_parts(parts, Body::new(body))).await {
         Ok(answer) => answer,
         Err(never) => match never {},
+    }
+}
+
+/// The answer as Lambda is told it: text as it is, anything else in base64.
+///
+/// Left to itself `lambda_http` reads texts by the encoding that they name, and brings every encoding that the web has known. All that
+/// is answered here is UTF-8.
+async fn whole(answer: Response) -> Ready {
+    let (head, body) = answer.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(broken) => {
+            tracing::error!("an answer broke off: {broken}");
+            let mut failed = Whole::default();
+            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            return Ready(failed);
+        }
+    };
+    let body = match String::from_utf8(body.into()) {
+        Ok(text) => lambda_http::Body::Text(text),
+        Err(other) => lambda_http::Body::Binary(other.into_bytes()),
+    };
+    Ready(Whole::from_parts(head, body))
+}
+
+/// An answer that is all there.
+struct Ready(Whole);
+
+type Whole = http::Response<lambda_http::Body>;
+
+impl lambda_http::IntoResponse for Ready {
+    fn into_response(self) -> BoxFuture<'static, Whole> {
+        Box::pin(ready(self.0))
     }
 }
 
@@ -81,7 +116,6 @@ fn without_stage<'a>(stage: Option<&str>, path: &'a str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
-    use http_body_util::BodyExt as _;
     use serde_json::{Value, json};
 
     use super::*;

@@ -7,14 +7,17 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
-use reqwest::redirect::Policy;
+use futures::{Stream, StreamExt, stream};
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
+use tokio::time::timeout;
 use url::Url;
 
-use super::lazy::Lazy;
-use super::{CONNECT_WITHIN, USER_AGENT};
+use super::USER_AGENT;
+use crate::outbound::{NoAnswer, Outbound};
 
 /// The bytes of an archive. An error in the middle is the end of it: what came before is no whole archive.
 pub type Archive = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -38,31 +41,22 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// So often a forge may send us on.
 const REDIRECTS_MAX: usize = 5;
 
-/// A client for archives: without a limit to the whole, because a large one takes long.
-pub(super) fn client() -> Lazy<reqwest::Client> {
-    let client = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_WITHIN)
-        .read_timeout(SILENCE_MAX)
-        .redirect(Policy::none());
-    Lazy::new(|| Ok(client.build()?))
-}
-
 /// Fetches an archive; `what` is the commit and where it should be, for the words.
 pub(super) async fn fetch(
-    http: &Lazy<reqwest::Client>,
+    outbound: &Outbound,
     url: Url,
     token: (HeaderName, HeaderValue),
     what: &str,
 ) -> Result<Archive, NoArchive> {
-    let http = http.get().map_err(NoArchive::Later)?;
     let mut at = url.clone();
     for _ in 0..=REDIRECTS_MAX {
-        let mut request = http.get(at.clone());
+        let mut request = Request::get(at.as_str()).header(header::USER_AGENT, USER_AGENT);
         if at.origin() == url.origin() {
             request = request.header(token.0.clone(), token.1.clone());
         }
-        let answer = request.send().await.map_err(|error| unreachable(&error))?;
+        let request = request.body(Body::empty());
+        let request = request.map_err(|_| NoArchive::Never(format!("nothing can be fetched from {}", host(&at))))?;
+        let answer = outbound.ask(request, SILENCE_MAX).await.map_err(|error| unreachable(&error))?;
         if !answer.status().is_redirection() {
             return read(answer, what);
         }
@@ -76,12 +70,10 @@ pub(super) async fn fetch(
     Err(NoArchive::Later("the forge sends us round in circles".to_owned()))
 }
 
-fn read(answer: reqwest::Response, what: &str) -> Result<Archive, NoArchive> {
+fn read(answer: Response<Incoming>, what: &str) -> Result<Archive, NoArchive> {
     let status = answer.status();
     match status {
-        StatusCode::OK => {
-            Ok(Box::pin(answer.bytes_stream().map(|part| part.map_err(|error| io::Error::other(error.without_url())))))
-        }
+        StatusCode::OK => Ok(parts(answer.into_body())),
         StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Err(NoArchive::Gone(format!(
             "{what} is gone, or the forge's token may not read it; push again, or mend the token"
         ))),
@@ -97,13 +89,23 @@ fn read(answer: reqwest::Response, what: &str) -> Result<Archive, NoArchive> {
     }
 }
 
-fn is_rate_limited(answer: &reqwest::Response) -> bool {
+/// The bytes, for as long as some come.
+fn parts(body: Incoming) -> Archive {
+    Box::pin(stream::try_unfold(BodyDataStream::new(body), async |mut rest| {
+        match timeout(SILENCE_MAX, rest.next()).await {
+            Ok(part) => Ok(part.transpose().map_err(io::Error::other)?.map(|part| (part, rest))),
+            Err(_elapsed) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        }
+    }))
+}
+
+fn is_rate_limited(answer: &Response<Incoming>) -> bool {
     let headers = answer.headers();
     headers.contains_key(header::RETRY_AFTER) || headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0")
 }
 
-fn unreachable(error: &reqwest::Error) -> NoArchive {
-    let why = if error.is_timeout() { "took too long to answer" } else { "cannot be reached" };
+fn unreachable(error: &NoAnswer) -> NoArchive {
+    let why = if error.is_late() { "took too long to answer" } else { "cannot be reached" };
     NoArchive::Later(format!("the forge {why}"))
 }
 

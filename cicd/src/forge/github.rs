@@ -4,14 +4,18 @@
 //! the lack of fields that we do not need, and a status that GitHub took must not be sent again for that.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderValue, Uri};
+use axum::http::header::{AUTHORIZATION, USER_AGENT as USER_AGENT_HEADER};
+use axum::http::{HeaderValue, Request, Uri};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use octocrab::Octocrab;
+use octocrab::service::middleware::auth_header::AuthHeaderLayer;
+use octocrab::service::middleware::base_uri::BaseUriLayer;
+use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
+use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use router::event::{Author, ChangedFiles, Push};
 use router::id::{CommitId, GitRef, Repository};
 use router::run::Team;
@@ -20,15 +24,14 @@ use router::status::{DESCRIPTION_MAX, Status, StatusState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use tower::service_fn;
+use tower_http::follow_redirect::FollowRedirectLayer;
 use url::Url;
 
-use super::lazy::Lazy;
 use super::refusal::Refusal;
 use super::words::{at_most_chars, header_token};
-use super::{
-    ANSWER_WITHIN, Archive, CONNECT_WITHIN, CloneFrom, Forge, NoArchive, Told, TryLater, USER_AGENT, archive,
-    from_base64,
-};
+use super::{ANSWER_WITHIN, Archive, CloneFrom, Forge, NoArchive, Told, TryLater, USER_AGENT, archive, from_base64};
+use crate::outbound::Outbound;
 use crate::store::Commit;
 
 mod asked;
@@ -55,8 +58,8 @@ pub struct GithubSettings {
 
 /// One GitHub.
 pub struct Github {
-    crab: Lazy<Octocrab>,
-    archives: Lazy<reqwest::Client>,
+    crab: Octocrab,
+    outbound: Outbound,
     api_url: String,
     web_url: String,
     token: Secret,
@@ -72,11 +75,11 @@ impl Github {
         let written = header_token(&token).context("the GitHub token cannot be used")?.to_owned();
         let base = api_url.as_ref().map_or(API_URL, Url::as_str);
         let base: Uri = base.parse().context("the GitHub API's address cannot be used")?;
-        let crab = Lazy::new(|| crab(base, written));
-        let archives = archive::client();
+        let outbound = super::outbound();
+        let crab = crab(base, &written, outbound.clone()).context("the GitHub client cannot be made")?;
         let own = api_url.as_ref().map_or(API_URL, |url| url.as_str().trim_end_matches('/')).to_owned();
         let web_url = web_url.unwrap_or_else(|| web_of(api_url.as_ref()));
-        Ok(Self { crab, archives, api_url: own, web_url: web_url.as_str().trim_end_matches('/').to_owned(), token })
+        Ok(Self { crab, outbound, api_url: own, web_url: web_url.as_str().trim_end_matches('/').to_owned(), token })
     }
 
     /// The compare API takes commits by their ids only: octocrab does not escape a branch's name.
@@ -113,8 +116,7 @@ impl Github {
     where
         F: Future<Output = octocrab::Result<T>>,
     {
-        let crab = self.crab.get().map_err(|why| Refusal::Later(TryLater::new(why)))?;
-        match timeout(ANSWER_WITHIN, call(crab)).await {
+        match timeout(ANSWER_WITHIN, call(&self.crab)).await {
             Ok(answer) => answer.map_err(|error| refused::read(&error, &self.token)),
             Err(_elapsed) => Err(Refusal::Later(TryLater::new("GitHub took too long to answer"))),
         }
@@ -166,7 +168,7 @@ impl Forge for Github {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable(()))?;
         value.set_sensitive(true);
         let what = format!("commit {} of {}", commit.short(), repository.path);
-        archive::fetch(&self.archives, url, (AUTHORIZATION, value), &what).await
+        archive::fetch(&self.outbound, url, (AUTHORIZATION, value), &what).await
     }
 
     /// Its events say so.
@@ -224,15 +226,24 @@ impl Forge for Github {
     }
 }
 
-fn crab(base: Uri, token: String) -> anyhow::Result<Octocrab> {
-    let builder = Octocrab::builder()
-        .personal_token(token)
-        .base_uri(base)?
-        .add_header(http_header("user-agent"), USER_AGENT.to_owned())
-        .set_connect_timeout(Some(CONNECT_WITHIN))
-        .set_read_timeout(Some(ANSWER_WITHIN))
-        .set_write_timeout(Some(ANSWER_WITHIN));
-    Ok(builder.build()?)
+/// octocrab over our own client: with the layers that its own would have.
+fn crab(base: Uri, token: &str, outbound: Outbound) -> anyhow::Result<Octocrab> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))?;
+    bearer.set_sensitive(true);
+    let ours = vec![(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT))];
+    let asked = service_fn(move |request: Request<OctoBody>| {
+        let outbound = outbound.clone();
+        async move { outbound.ask(request, ANSWER_WITHIN).await }
+    });
+    // The first layer is next to the wire.
+    Ok(OctocrabBuilder::new_empty()
+        .with_service(asked)
+        .with_layer(&FollowRedirectLayer::new())
+        .with_layer(&ExtraHeadersLayer::new(Arc::new(ours)))
+        .with_layer(&BaseUriLayer::new(base.clone()))
+        .with_layer(&AuthHeaderLayer::new(Some(bearer), base.clone(), base))
+        .with_auth(AuthState::None)
+        .build()?)
 }
 
 async fn post(crab: &Octocrab, route: String, body: &Value) -> octocrab::Result<()> {
@@ -262,10 +273,6 @@ fn web_of(api_url: Option<&Url>) -> Url {
         web.set_host(Some(host)).expect("what follows `api.` in a host is a host");
     }
     web
-}
-
-fn http_header(name: &'static str) -> axum::http::HeaderName {
-    axum::http::HeaderName::from_static(name)
 }
 
 /// What we read of a comparison.

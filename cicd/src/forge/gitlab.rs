@@ -22,9 +22,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::lazy::Lazy;
 use super::words::{at_most_bytes, header_token};
 use super::{Archive, CloneFrom, Forge, NoArchive, Told, TryLater, archive, from_base64};
+use crate::outbound::Outbound;
 use crate::store::Commit;
 use refused::Refused;
 use wire::Wire;
@@ -53,7 +53,7 @@ pub struct GitlabSettings {
 /// One GitLab.
 pub struct Gitlab {
     wire: Wire,
-    archives: Lazy<reqwest::Client>,
+    outbound: Outbound,
     web_url: String,
     token: Secret,
     /// GitLab shows a status in one of the commit's pipelines. The first answer says which; without telling it again, the
@@ -71,8 +71,9 @@ impl Gitlab {
         ensure!(matches!(url.scheme(), "http" | "https"), "the address of GitLab starts with https://");
         let web_url = url.as_str().trim_end_matches('/').to_owned();
         let header = header_token(&token).context("the GitLab token cannot be used")?;
-        let wire = Wire::new(&web_url, header).context("the GitLab client cannot be made")?;
-        Ok(Self { wire, archives: archive::client(), web_url, token, pipelines: Mutex::default() })
+        let outbound = super::outbound();
+        let wire = Wire::new(outbound.clone(), &web_url, header).context("the GitLab client cannot be made")?;
+        Ok(Self { wire, outbound, web_url, token, pipelines: Mutex::default() })
     }
 
     async fn ask<T: DeserializeOwned + 'static>(&self, endpoint: impl Endpoint + Sync) -> Result<T, Refused> {
@@ -155,7 +156,7 @@ impl Forge for Gitlab {
         let mut value = HeaderValue::from_str(token).map_err(|_| unusable())?;
         value.set_sensitive(true);
         let what = format!("commit {} of {}", commit.short(), repository.path);
-        archive::fetch(&self.archives, url, (HeaderName::from_static("private-token"), value), &what).await
+        archive::fetch(&self.outbound, url, (HeaderName::from_static("private-token"), value), &what).await
     }
 
     async fn rewrote(&self, push: &Push) -> Result<bool, TryLater> {

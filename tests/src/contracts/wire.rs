@@ -16,6 +16,7 @@ fn config() -> SdkConfig {
     let credentials = Credentials::new("key", "secret", None, None, "the tests");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(cicd::outbound::for_aws())
         .endpoint_url(aws::endpoint())
         .region(Region::from_static("eu-central-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))

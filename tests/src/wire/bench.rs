@@ -90,6 +90,7 @@ impl Bench {
 pub(super) fn s3() -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(cicd::outbound::for_aws())
         .endpoint_url(endpoint())
         .region(Region::from_static(REGION))
         .force_path_style(true)

@@ -72,6 +72,7 @@ async fn ecs(operation: &str, input: Value) -> Value {
 async fn queues() -> Vec<String> {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(cicd::outbound::for_aws())
         .endpoint_url(endpoint())
         .region(Region::from_static(REGION))
         .credentials_provider(Credentials::new("wire", "secret", None, None, "the tests"))

@@ -20,6 +20,7 @@ async fn the_sdks_start_a_pipeline_and_read_its_build() {
     let pipelines = aws_sdk_codepipeline::Client::from_conf(
         aws_sdk_codepipeline::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(cicd::outbound::for_aws())
             .endpoint_url(&bench.url)
             .region(Region::from_static(REGION))
             .credentials_provider(keys())
@@ -28,6 +29,7 @@ async fn the_sdks_start_a_pipeline_and_read_its_build() {
     let builds = aws_sdk_codebuild::Client::from_conf(
         aws_sdk_codebuild::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(cicd::outbound::for_aws())
             .endpoint_url(&bench.url)
             .region(Region::from_static(REGION))
             .credentials_provider(keys())

@@ -123,6 +123,7 @@ pub fn config() -> SdkConfig {
 pub fn at(endpoint: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(cicd::outbound::for_aws())
         .endpoint_url(endpoint)
         .region(Region::from_static("eu-central-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
@@ -139,6 +140,7 @@ pub fn at(endpoint: &str) -> SdkConfig {
 pub fn dynamodb(endpoint: &str) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(cicd::outbound::for_aws())
         .endpoint_url(endpoint)
         .region(Region::from_static("eu-central-1"))
         .credentials_provider(Credentials::new("key", "secret", None, None, "the tests"))

@@ -177,6 +177,7 @@ fn config() -> CodePipelineConfig {
 fn clients(url: &str) -> Clients {
     let shared = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(crate::outbound::for_aws())
         .endpoint_url(url)
         .region(Region::from_static("eu-central-1"))
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(Credentials::new(

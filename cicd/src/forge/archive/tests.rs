@@ -44,7 +44,7 @@ async fn answer(State(asked): State<Asked>, request: Request) -> Response {
 
 async fn get(url: Url) -> Result<Vec<u8>, NoArchive> {
     let token = (HeaderName::from_static("private-token"), HeaderValue::from_static("secret"));
-    let mut archive = fetch(&client(), url, token, "commit 1234abcd of acme/shop").await?;
+    let mut archive = fetch(&crate::forge::outbound(), url, token, "commit 1234abcd of acme/shop").await?;
     let mut read = Vec::new();
     while let Some(part) = archive.next().await {
         read.extend_from_slice(&part.map_err(|error| NoArchive::Later(error.to_string()))?);

@@ -4,17 +4,18 @@
 //! be given no timeout; and it would carry the token along a redirect to another host.
 
 use async_trait::async_trait;
-use axum::http::{HeaderValue, Response, request};
+use axum::http::{HeaderValue, Response, header, request};
 use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, RestClient};
+use http_body_util::Full;
 use url::Url;
 
-use crate::forge::lazy::Lazy;
-use crate::forge::{ANSWER_WITHIN, CONNECT_WITHIN, USER_AGENT};
+use crate::forge::{ANSWER_WITHIN, USER_AGENT};
+use crate::outbound::{NoAnswer, Outbound};
 
 /// Speaks with one GitLab.
 pub(super) struct Wire {
-    http: Lazy<reqwest::Client>,
+    outbound: Outbound,
     api: Url,
     token: HeaderValue,
 }
@@ -22,37 +23,23 @@ pub(super) struct Wire {
 /// The request did not get through, or its answer did not.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreachable {
-    #[error("{0}")]
-    Client(String),
     #[error("the request cannot be made")]
     Request(#[from] axum::http::Error),
     #[error("the request did not get through")]
-    Transport(#[source] reqwest::Error),
+    Transport(#[source] NoAnswer),
 }
 
 impl Wire {
-    pub(super) fn new(web_url: &str, token: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
-            .redirect(reqwest::redirect::Policy::none());
+    pub(super) fn new(outbound: Outbound, web_url: &str, token: &str) -> anyhow::Result<Self> {
         let mut token = HeaderValue::from_str(token)?;
         token.set_sensitive(true);
-        Ok(Self { http: Lazy::new(|| Ok(http.build()?)), api: Url::parse(&format!("{web_url}/api/v4/"))?, token })
+        Ok(Self { outbound, api: Url::parse(&format!("{web_url}/api/v4/"))?, token })
     }
 
     async fn send(&self, request: request::Builder, body: Vec<u8>) -> Result<Response<Bytes>, Unreachable> {
-        let request = request.header("private-token", self.token.clone()).body(body)?;
-        // The address is left out of the words: it is long, and the reader knows which GitLab.
-        let transport = |error: reqwest::Error| Unreachable::Transport(error.without_url());
-        let http = self.http.get().map_err(Unreachable::Client)?;
-        let answer = http.execute(request.try_into().map_err(transport)?).await.map_err(transport)?;
-        let mut read = Response::builder().status(answer.status());
-        if let Some(headers) = read.headers_mut() {
-            headers.clone_from(answer.headers());
-        }
-        Ok(read.body(answer.bytes().await.map_err(transport)?)?)
+        let request = request.header("private-token", self.token.clone()).header(header::USER_AGENT, USER_AGENT);
+        let request = request.body(Full::from(body))?;
+        self.outbound.ask_for_all(request, ANSWER_WITHIN).await.map_err(Unreachable::Transport)
     }
 }
 

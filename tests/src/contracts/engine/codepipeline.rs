@@ -48,6 +48,7 @@ fn shared(endpoint: &str) -> SdkConfig {
     let keys = Credentials::new("key", "secret", None, None, "the tests");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(cicd::outbound::for_aws())
         .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(keys))

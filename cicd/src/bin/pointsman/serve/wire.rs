@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use cicd::clock::SystemClock;
 use cicd::config::{ProcessVars, Settings, Vars};
+use cicd::outbound;
 use cicd::wire::Locality;
 use cicd::wire::codebuild::Vaults;
 use cicd::wire::deploys::DeployConfig;
@@ -57,7 +58,8 @@ pub(super) async fn open(args: &Args, settings: &Settings, base_url: &str) -> an
     }
     let said = |name: &str| ProcessVars.get(name).filter(|value| !value.is_empty());
     let region = said("AWS_REGION").or_else(|| said("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned());
-    let aws = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.clone())).load().await;
+    let aws = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.clone()));
+    let aws = aws.http_client(outbound::for_aws()).load().await;
     let data = settings.data.join("wire");
     let endpoint = |service: &str| said(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| said("AWS_ENDPOINT_URL"));
     let deploys = DeployConfig {
