@@ -57,12 +57,11 @@ infra/dist/built: infra/package-lock.json $(wildcard infra/bin/*.ts infra/lib/*.
 lambda: lambda-x86_64 lambda-arm64
 	-@$(MAKE) --no-print-directory lambda-size
 
-# One binary is built and put in place for each door. aws-lc gathers its first random numbers from the jitter of the processor's clock,
-# which takes a small function a fifth of a second; AWS_LC_SYS_NO_JITTER_ENTROPY has it ask the operating system.
+# One binary is built and put in place for each door.
 lambda-x86_64 lambda-arm64: lambda-%: venv
 	target/venv/bin/python -m pip install -q --disable-pip-version-check -r lambda/requirements.txt
 	rustup target add $(if $(filter arm64,$*),aarch64,x86_64)-unknown-linux-gnu
-	PATH="$$PWD/target/venv/bin:$$PATH" AWS_LC_SYS_NO_JITTER_ENTROPY=1 target/venv/bin/cargo-lambda lambda build \
+	PATH="$$PWD/target/venv/bin:$$PATH" target/venv/bin/cargo-lambda lambda build \
 	  --profile lambda --package lambda --bin doors $(if $(filter arm64,$*),--arm64,--x86-64) --lambda-dir target/lambda-built/$*
 	target/venv/bin/python lambda/place.py target/lambda-built/$*/doors/bootstrap target/lambda$(if $(filter arm64,$*),-arm64) webhook dispatch callback sweep
 

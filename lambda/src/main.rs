@@ -7,7 +7,7 @@ use cicd::aws::Aws;
 use cicd::clock::SystemClock;
 use cicd::config::{Flags, ProcessVars, Settings, Vars};
 use cicd::invocation::Invocations;
-use cicd::vault;
+use cicd::{outbound, vault};
 use lambda::{DOORS, callback, dispatch, sweep, webhook};
 use lambda_http::Error;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -40,6 +40,7 @@ async fn open() -> Result<(), Error> {
     }
     let aws = Arc::new(Aws::new());
     aws.config().await;
+    outbound::prepare();
     let settings = vault::load(Flags::default(), Box::new(ProcessVars), aws).await?;
     let settings = Settings { in_lambda: true, ..settings };
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
