@@ -2,6 +2,7 @@
 
 mod engine;
 mod forge;
+mod outbound;
 pub(crate) mod samples;
 mod store;
 mod webhooks;
