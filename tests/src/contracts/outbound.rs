@@ -15,9 +15,7 @@ const LONG: Duration = Duration::from_secs(30);
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let world = World::new().await;
     let secure = aws::secure(&world.folder("tls"));
-    let ask = async |url: String| {
-        Outbound::new(LONG).ask(Request::get(url).body(Body::empty()).unwrap(), LONG).await
-    };
+    let ask = async |url: String| Outbound::new(LONG).ask(Request::get(url).body(Body::empty()).unwrap(), LONG).await;
     assert!(ask(secure.plain()).await.is_ok(), "it is there");
     let refused = ask(secure.endpoint()).await.unwrap_err();
     let mut said = String::new();
