@@ -12,12 +12,17 @@ use tokio::sync::OnceCell;
 use crate::outbound;
 
 mod arn;
+#[cfg(not(feature = "machine"))]
+mod function;
+#[cfg(feature = "machine")]
+mod machine;
 mod s3_object;
-#[cfg_attr(feature = "machine", path = "aws/machine.rs")]
-#[cfg_attr(not(feature = "machine"), path = "aws/function.rs")]
-mod settings;
 
 pub use arn::{NoTopic, TopicArn};
+#[cfg(not(feature = "machine"))]
+use function as settings;
+#[cfg(feature = "machine")]
+use machine as settings;
 pub use s3_object::{NoObject, S3Object};
 
 pub(crate) use s3_object::is_bucket;

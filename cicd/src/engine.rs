@@ -73,7 +73,8 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Carries a run on from where it stands: the stages that have not succeeded, then each environment whose gate is open,
     /// up to the first gate that is not, where it tells [`RunEvent::GateReached`] and lets go. A run that it is at work on
-    /// already is left alone, and so is one of which it has told what the run does not know yet. Returns what is known of it at once; what happens later is told as events.
+    /// already is left alone, and so is one of which it has told what the run does not know yet. Returns what is known of it
+    /// at once; what happens later is told as events.
     async fn start(&self, run: &Run) -> Result<Vec<RunEvent>, EngineError>;
 
     /// Ends what it does for a run, whole process groups included, and returns when nothing of it is left, but for what cannot be

@@ -207,8 +207,9 @@ impl Engine for LocalEngine {
         let hold = Hold::default();
         {
             let mut runs = self.at_work.runs();
-            if runs.get(&run.id).is_some_and(|known| known.look(run).sight == Sight::AtWork) {
-                return Ok(Vec::new());
+            let known = runs.get(&run.id).map(|known| known.look(run));
+            if let Some(known) = known.filter(|known| known.sight == Sight::AtWork) {
+                return Ok(known.missed);
             }
             runs.insert(run.id.clone(), hold.clone());
         }

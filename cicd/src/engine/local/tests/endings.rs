@@ -63,7 +63,7 @@ async fn what_was_done_and_not_heard_yet_is_not_done_again() {
     let told = world.go(&run).await;
     assert!(matches!(told.last(), Some(RunEvent::GateReached { .. })), "{told:?}");
     for _ in 0..2 {
-        world.engine.start(&run).await.unwrap();
+        assert_eq!(world.engine.start(&run).await.unwrap(), told, "whoever begins it again hears what was missed");
         let look = world.engine.look(&run).await.unwrap();
         assert_eq!((look.sight, &look.missed), (Sight::AtWork, &told));
     }
