@@ -237,7 +237,19 @@ mod tests {
             connection.execute("INSERT INTO child VALUES (7)", [])?;
             Ok(())
         });
-        let (orphan, neighbour) = tokio::join!(orphan, insert(&writer, 1));
+        // The writer is kept until both wait, so that one batch has them.
+        let ((begun, has_begun), (let_go, held)) = (oneshot::channel(), std::sync::mpsc::channel());
+        let slow = writer.ask(move |_| {
+            let _ = begun.send(());
+            let _ = held.recv();
+            Ok(())
+        });
+        let both = async {
+            has_begun.await.unwrap();
+            tokio::join!(orphan, insert(&writer, 1), async { let_go.send(()).unwrap() })
+        };
+        let (slow, (orphan, neighbour, ())) = tokio::join!(slow, both);
+        assert_eq!(slow, Ok(()));
         assert!(matches!(orphan, Err(StoreError::Unavailable(_))), "{orphan:?}");
         assert_eq!(orphan, neighbour);
         assert_eq!(rows(&writer).await, 0);
