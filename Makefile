@@ -129,6 +129,6 @@ prove-long:
 fuzz:
 	cd tests/fuzz && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=../../target/fuzz \
 	  RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" \
-	  cargo build --release --target $$(rustc -vV | sed -n 's/^host: //p') --bin $(TARGET)
+	  cargo build --release --target $$(rustc -vV | sed -n 's/^host: //p') --bin $(TARGET) $(if $(filter receive,$(TARGET)),--features receive)
 	mkdir -p target/fuzz/corpus/$(TARGET)
 	target/fuzz/$$(rustc -vV | sed -n 's/^host: //p')/release/$(TARGET) -max_total_time=$${SECONDS:-60} -artifact_prefix=target/fuzz/ target/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/seeds/$(TARGET))
