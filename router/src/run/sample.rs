@@ -4,13 +4,25 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Run;
+use super::{Outcome, Run, RunEvent};
 use crate::event::{ChangedFiles, Push};
 use crate::id::{CommitId, DeliveryId, ForgeKind, GitRef, RepoPath, Repository};
 use crate::pipeline::{Approval, Buildspec, Compute, Concurrency, Environment, Plan, Planned, Stage, Step};
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+pub(crate) fn reached(environment: &str) -> RunEvent {
+    RunEvent::GateReached { environment: environment.parse().unwrap() }
+}
+
+pub(crate) fn opened(environment: &str) -> RunEvent {
+    RunEvent::GateOpened { environment: environment.parse().unwrap() }
+}
+
+pub(crate) fn deployed(environment: &str, outcome: Outcome) -> RunEvent {
+    RunEvent::DeployEnded { environment: environment.parse().unwrap(), outcome }
 }
 
 pub(crate) fn step(buildspec: &str) -> Step {

@@ -1,23 +1,11 @@
 use proptest::prelude::*;
 
-use super::super::sample::{at, planned, run};
+use super::super::sample::{at, deployed, opened, planned, reached, run};
 use super::*;
 use crate::run::{Identity, Team};
 
 fn stage_ended(stage: &str, outcome: Outcome) -> RunEvent {
     RunEvent::StageEnded { stage: stage.parse().unwrap(), outcome, artifact: None, exports: BTreeMap::new() }
-}
-
-fn gate(environment: &str) -> RunEvent {
-    RunEvent::GateReached { environment: environment.parse().unwrap() }
-}
-
-fn opened(environment: &str) -> RunEvent {
-    RunEvent::GateOpened { environment: environment.parse().unwrap() }
-}
-
-fn deployed(environment: &str, outcome: Outcome) -> RunEvent {
-    RunEvent::DeployEnded { environment: environment.parse().unwrap(), outcome }
 }
 
 fn person(name: &str) -> Person {
@@ -56,10 +44,10 @@ fn to_prod() -> Vec<RunEvent> {
         RunEvent::Started,
         stage_ended("lint", Outcome::Succeeded),
         stage_ended("test", Outcome::Succeeded),
-        gate("test"),
+        reached("test"),
         opened("test"),
         deployed("test", Outcome::Succeeded),
-        gate("prod"),
+        reached("prod"),
     ]
 }
 
@@ -80,7 +68,7 @@ fn a_yes_counts_by_a_team_that_a_forge_says_they_are_in_and_keeps_by_which() {
     let approval = planned.plan.environments[0].approval.as_mut().unwrap();
     approval.people.extend(["github:acme/leads", "gitlab:acme/leads"].map(str::to_owned));
     let mut run = run(&[planned]);
-    for event in [RunEvent::Started, stage_ended("test", Outcome::Succeeded), gate("prod")] {
+    for event in [RunEvent::Started, stage_ended("test", Outcome::Succeeded), reached("prod")] {
         assert_eq!(run.apply(&event, at(0)), Applied::Moved);
     }
     let by = |name: &str, in_teams: &[&str]| RunEvent::Approved {
@@ -219,7 +207,7 @@ fn a_newer_push_stops_a_stage_but_never_a_deploy() {
 #[test]
 fn a_newer_push_takes_the_place_of_what_was_to_follow_the_last_deploy() {
     let mut first = run(&[planned("infra", &["synth"], &["test"]), planned("main", &["lint"], &[])]);
-    for event in [stage_ended("synth", Outcome::Succeeded), gate("test"), opened("test"), superseded()] {
+    for event in [stage_ended("synth", Outcome::Succeeded), reached("test"), opened("test"), superseded()] {
         assert_eq!(first.apply(&event, at(1)), Applied::Moved);
     }
     assert_eq!(first.apply(&deployed("test", Outcome::Succeeded), at(2)), Applied::Moved);
@@ -227,7 +215,7 @@ fn a_newer_push_takes_the_place_of_what_was_to_follow_the_last_deploy() {
     assert!(first.successor(at(3)).is_none());
 
     let mut alone = run(&[planned("infra", &["synth"], &["test"])]);
-    for event in [stage_ended("synth", Outcome::Succeeded), gate("test"), opened("test"), superseded()] {
+    for event in [stage_ended("synth", Outcome::Succeeded), reached("test"), opened("test"), superseded()] {
         assert_eq!(alone.apply(&event, at(1)), Applied::Moved);
     }
     alone.apply(&deployed("test", Outcome::Succeeded), at(2));
@@ -279,7 +267,7 @@ fn any_event() -> impl Strategy<Value = RunEvent> {
         1 => Just(RunEvent::Started),
         2 => stage.clone().prop_map(|stage| RunEvent::StageStarted { stage: stage.parse().unwrap() }),
         4 => (stage, outcome.clone()).prop_map(|(stage, outcome)| stage_ended(stage, outcome)),
-        4 => place.clone().prop_map(gate),
+        4 => place.clone().prop_map(reached),
         4 => place.clone().prop_map(opened),
         3 => (place.clone(), who).prop_map(|(place, who)| approved(place, who)),
         1 => place.clone().prop_map(|place| RunEvent::Rejected { environment: place.parse().unwrap(), by: person("dana"), comment: String::new() }),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::sample::{at, planned, run};
+use super::super::sample::{at, deployed, opened, planned, reached, run};
 use super::*;
 use crate::id::GitRef;
 use crate::run::{Artifact, Person, RunState, Stop};
@@ -24,20 +24,8 @@ fn failed() -> Outcome {
     Outcome::Failed("exit status 3".to_owned())
 }
 
-fn reached(environment: &str) -> RunEvent {
-    RunEvent::GateReached { environment: environment.parse().unwrap() }
-}
-
-fn opened(environment: &str) -> RunEvent {
-    RunEvent::GateOpened { environment: environment.parse().unwrap() }
-}
-
 fn deploying(environment: &str) -> RunEvent {
     RunEvent::DeployStarted { environment: environment.parse().unwrap() }
-}
-
-fn deployed(environment: &str, outcome: Outcome) -> RunEvent {
-    RunEvent::DeployEnded { environment: environment.parse().unwrap(), outcome }
 }
 
 fn dana(answer: &str) -> RunEvent {
