@@ -8,6 +8,7 @@
 //!   leads to. To answer 503 would make it worse: GitHub does not send again by itself.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -85,12 +86,18 @@ impl Queue {
             .message_deduplication_id(digest(&[message.forge.as_str(), message.delivery.as_str()]))
             .message_body(body)
             .send();
-        let why = match tokio::time::timeout(ANSWERS_WITHIN, sent).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => DisplayErrorContext(error).to_string(),
-            Err(_elapsed) => "it did not answer in time".to_owned(),
-        };
-        tracing::error!(delivery.id = %message.delivery, "the queue was not told; the sweep will find the delivery: {why}");
+        if let Err(why) = answered(sent).await {
+            tracing::error!(delivery.id = %message.delivery, "the queue was not told; the sweep will find the delivery: {why}");
+        }
+    }
+}
+
+/// Waits until the queue has answered, or says why it has not.
+async fn answered<T, E: Error>(asked: impl Future<Output = Result<T, E>>) -> Result<(), String> {
+    match tokio::time::timeout(ANSWERS_WITHIN, asked).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(DisplayErrorContext(error).to_string()),
+        Err(_elapsed) => Err("it did not answer in time".to_owned()),
     }
 }
 

@@ -6,9 +6,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
-
-use super::{ANSWERS_WITHIN, NotDone, Queue, Queued};
+use super::{NotDone, Queue, Queued, answered};
 
 /// Seconds after the first failure, the second, and so on; the last of them ever after. The first is short, for most trouble is: a table
 /// that throttles, a forge that stutters.
@@ -35,12 +33,9 @@ impl Queue {
             .receipt_handle(&message.receipt)
             .visibility_timeout(i32::try_from(after.as_secs()).unwrap_or(i32::MAX))
             .send();
-        let why = match tokio::time::timeout(ANSWERS_WITHIN, asked).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => DisplayErrorContext(error).to_string(),
-            Err(_elapsed) => "it did not answer in time".to_owned(),
-        };
-        tracing::warn!(message.id, "the queue was not told when the message is to come again: {why}");
+        if let Err(why) = answered(asked).await {
+            tracing::warn!(message.id, "the queue was not told when the message is to come again: {why}");
+        }
     }
 }
 
