@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::change;
 use crate::engine::{EngineError, Sight};
 use crate::lane;
-use crate::observe::{Observed, observe};
+use crate::observe::{Observed, catch_up, observe};
 use crate::points;
 use crate::store::{Change, RunFilter, StoreError};
 
@@ -141,10 +141,7 @@ async fn give_back(app: &App, holder: &RunId, environment: &EnvironmentName) -> 
     if !run.state.is_terminal() {
         return Ok(());
     }
-    let Ok(look) = app.engine.look(&run).await else { return Ok(()) };
-    for event in &look.missed {
-        observe(app, &run.id, event).await?;
-    }
+    let Ok(look) = catch_up(app, &run).await? else { return Ok(()) };
     if look.sight == Sight::Idle {
         let releases = vec![change::claim(&run, environment)];
         app.store.commit(Change { releases, ..Change::default() }).await?;

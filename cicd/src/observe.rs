@@ -8,6 +8,7 @@ use router::run::{Applied, Run, RunEvent};
 
 use crate::app::App;
 use crate::change;
+use crate::engine::{EngineError, Look};
 use crate::measures;
 use crate::notice;
 use crate::order;
@@ -22,6 +23,21 @@ pub enum Observed {
     Stale(&'static str),
     /// The environment that it wanted is held by another run.
     Busy(RunId),
+}
+
+/// Looks at what the engine has of a run, and takes in what was missed of it. Inside, why the engine was not seen.
+///
+/// # Errors
+/// [`StoreError`]: what was not taken in is seen again the next time.
+pub(crate) async fn catch_up(app: &App, run: &Run) -> Result<Result<Look, EngineError>, StoreError> {
+    let look = match app.engine.look(run).await {
+        Ok(look) => look,
+        Err(trouble) => return Ok(Err(trouble)),
+    };
+    for event in &look.missed {
+        observe(app, &run.id, event).await?;
+    }
+    Ok(Ok(look))
 }
 
 /// Applies an event to a run, durably.

@@ -9,14 +9,14 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use router::id::RunId;
-use router::run::RunState;
+use router::run::{Run, RunState};
 
 use crate::advance::{advance, start};
 use crate::app::App;
 use crate::dispatch::dispatch;
 use crate::engine::{Look, Sight};
 use crate::measures;
-use crate::observe::observe;
+use crate::observe::catch_up;
 use crate::report::report;
 use crate::store::{RunFilter, StoreError};
 
@@ -93,16 +93,7 @@ impl Sweeper {
             if run.state == RunState::Queued {
                 continue;
             }
-            let Look { sight, missed } = match app.engine.look(&run).await {
-                Ok(look) => look,
-                Err(trouble) => {
-                    tracing::warn!(run.id = %run.id, "the engine was not seen: {trouble}");
-                    continue;
-                }
-            };
-            for event in &missed {
-                observe(app, &run.id, event).await?;
-            }
+            let Some(Look { sight, missed }) = seen(app, &run).await? else { continue };
             if run.state != RunState::Running || sight == Sight::AtWork || !missed.is_empty() {
                 continue;
             }
@@ -117,6 +108,12 @@ impl Sweeper {
         self.idle = idle;
         Ok(())
     }
+}
+
+/// What the engine says of a run, taken in; none when it says nothing.
+async fn seen(app: &App, run: &Run) -> Result<Option<Look>, StoreError> {
+    let look = catch_up(app, run).await?;
+    Ok(look.inspect_err(|trouble| tracing::warn!(run.id = %run.id, "the engine was not seen: {trouble}")).ok())
 }
 
 /// Everything that is done without being told: what workers do that look by themselves, and the sweep. Called again and

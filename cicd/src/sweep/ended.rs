@@ -9,10 +9,10 @@ use jiff::SignedDuration;
 use router::id::RunId;
 use router::run::Run;
 
+use super::seen;
 use crate::app::App;
 use crate::engine::{Look, Sight};
 use crate::measures;
-use crate::observe::observe;
 use crate::store::{RunFilter, StoreError};
 
 /// So long after the end its events may be on their way.
@@ -41,19 +41,10 @@ impl Ended {
             if self.0.contains(&run.id) {
                 continue;
             }
-            let Look { sight, missed } = match app.engine.look(&run).await {
-                Ok(look) => look,
-                Err(trouble) => {
-                    tracing::warn!(run.id = %run.id, "the engine was not seen: {trouble}");
-                    continue;
-                }
-            };
+            let Some(Look { sight, missed }) = seen(app, &run).await? else { continue };
             if !missed.is_empty() {
                 tracing::info!(run.id = %run.id, "it ended before all was told of it");
                 measures::repaired("verdict");
-            }
-            for event in &missed {
-                observe(app, &run.id, event).await?;
             }
             if sight == Sight::Idle {
                 self.0.insert(run.id);
