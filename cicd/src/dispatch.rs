@@ -6,6 +6,7 @@
 //! * Whatever the new run supersedes is stopped in the same write.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -138,12 +139,14 @@ pub async fn start_offered(
 
 async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     let rules = app.rules.current();
-    if let Event::Push(push) = &mut delivered.event {
-        look_up_history(app, &rules, push).await;
+    if let Event::Push(push) = &*delivered.event
+        && let Some(rewritten) = look_up_history(app, &rules, push).await
+    {
+        delivered.event = Arc::new(Event::Push(rewritten));
     }
     let own = own_word(app, &rules, &delivered.event).await;
     if let Some(changed) = look_up_files(app, &rules, &delivered.event, own.as_ref()).await {
-        delivered.event.set_changed(changed);
+        Arc::make_mut(&mut delivered.event).set_changed(changed);
     }
     let decision = rules.decide_with(&delivered.event, own.as_ref());
     tracing::debug!(
@@ -156,25 +159,23 @@ async fn decide(app: &App, delivered: &mut Delivered) -> Decision {
     decision
 }
 
-/// GitLab does not say whether a push rewrote history, and then does not list all files that changed: it is asked. When it
-/// cannot say, the files are not known; without a token nobody can be asked, and what the event says is believed.
-async fn look_up_history(app: &App, rules: &Rules, push: &mut Push) {
+/// GitLab does not say whether a push rewrote history, and then does not list all files that changed: it is asked, and the push is told
+/// anew. When it cannot say, the files are not known; without a token nobody can be asked, and what the event says is believed.
+async fn look_up_history(app: &App, rules: &Rules, push: &Push) -> Option<Push> {
     let silent = push.repository.kind == ForgeKind::Gitlab && push.git_ref.branch().is_some() && push.before.is_some();
-    let Some(forge) = app.forges.get(&push.repository.forge).filter(|_| silent && !push.forced) else { return };
+    let forge = app.forges.get(&push.repository.forge).filter(|_| silent && !push.forced)?;
     if rules.repository_named(&push.repository).is_none() || !rules.look_at_history() {
-        return;
+        return None;
     }
-    match forge.rewrote(push).await {
-        Ok(false) => {}
-        Ok(true) => {
-            push.forced = true;
-            push.changed = ChangedFiles::Unknown("history was rewritten: what was dropped is not listed".to_owned());
-        }
+    let (forced, why) = match forge.rewrote(push).await {
+        Ok(false) => return None,
+        Ok(true) => (true, "history was rewritten: what was dropped is not listed"),
         Err(trouble) => {
             tracing::warn!(repo.name = %push.repository, "whether history was rewritten stays unknown: {trouble}");
-            push.changed = ChangedFiles::Unknown("whether history was rewritten is not known".to_owned());
+            (false, "whether history was rewritten is not known")
         }
-    }
+    };
+    Some(Push { forced, changed: ChangedFiles::Unknown(why.to_owned()), ..push.clone() })
 }
 
 /// Decides once more, with what the repository says now: for a retry, or a start that was offered.

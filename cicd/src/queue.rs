@@ -140,7 +140,7 @@ async fn decide(app: &App, queued: &Queued) -> Result<(), NotDone> {
 }
 
 fn group(delivery: &Delivery) -> String {
-    let event = &delivery.delivered.event;
+    let event = &*delivery.delivered.event;
     let repository = event.repository().map(ToString::to_string).unwrap_or_default();
     let git_ref = match event {
         Event::Deleted(deleted) => deleted.git_ref.to_string(),

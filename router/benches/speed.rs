@@ -95,7 +95,7 @@ fn plan(bencher: Bencher<'_, '_>, deliveries: usize) {
     let kept: Vec<String> = (0..deliveries)
         .map(|n| {
             let id = DeliveryId::new(format!("d-{n}")).expect("an id");
-            let delivered = Delivered { id, event: push(1 + n % 100, 10) };
+            let delivered = Delivered { id, event: push(1 + n % 100, 10).into() };
             serde_json::to_string(&delivered).expect("a delivery is JSON")
         })
         .collect();

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ pub fn meant_by(kind: ForgeKind) -> [&'static str; 2] {
 
 /// What [`read`] gives for a delivery whose body was read before, under the same headers of [`meant_by`]: it says the same, under an
 /// id of its own.
-pub fn again(kind: ForgeKind, verified: &Verified<'_>, event: Event) -> Delivered {
+pub fn again(kind: ForgeKind, verified: &Verified<'_>, event: Arc<Event>) -> Delivered {
     let ids = match kind {
         ForgeKind::Github => github::IDS,
         ForgeKind::Gitlab => gitlab::IDS,
@@ -54,8 +55,8 @@ pub fn again(kind: ForgeKind, verified: &Verified<'_>, event: Event) -> Delivere
 pub struct Delivered {
     /// The forge's id for it, or one made of the body.
     pub id: DeliveryId,
-    /// What it says.
-    pub event: Event,
+    /// What it says, shared by all the deliveries of one body.
+    pub event: Arc<Event>,
 }
 
 /// The closed list of what can happen.

@@ -90,7 +90,7 @@ impl Described {
     fn receipt(&self, rules: &Rules) -> Result<Receipt, Failure> {
         let push = self.push(rules)?;
         let forge = push.repository.forge.clone();
-        let delivered = Delivered { id: DeliveryId::new("tried")?, event: Event::Push(push) };
+        let delivered = Delivered { id: DeliveryId::new("tried")?, event: Event::Push(push).into() };
         let receipt = Receipt::of(&forge, &delivered, &rules.decide(&delivered.event));
         Ok(Receipt { commit: None, before: None, ..receipt })
     }

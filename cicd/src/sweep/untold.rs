@@ -148,7 +148,7 @@ async fn take_in(app: &App, track: &Track, commit: CommitId) -> Result<(), Store
         pushed_at: None,
     };
     tracing::warn!(repo.name = %repository, %git_ref, commit = %push.commit, "a push that nobody told of; taken in");
-    let delivered = Delivered { id, event: Event::Push(push) };
+    let delivered = Delivered { id, event: Event::Push(push).into() };
     let body = serde_json::to_vec(&delivered).map_err(StoreError::from)?.into();
     let headers = vec![("x-pointsman-event".to_owned(), "seen".to_owned())];
     let delivery = Delivery { forge: repository.forge.clone(), received_at: app.clock.now(), delivered, headers, body };

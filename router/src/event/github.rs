@@ -6,6 +6,7 @@
 //! * Bodies come as JSON or, which is the default of GitHub's API, as a form with the JSON in `payload`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -30,7 +31,7 @@ pub(super) const IDS: &[&str] = &["x-github-delivery"];
 pub fn read(verified: &Verified<'_>, forge: &ForgeName) -> Delivered {
     let what = verified.headers().text(EVENT).unwrap_or_default();
     let event = json(verified).and_then(|json| event(what, &json, forge));
-    reading::delivered(verified, IDS, what, event)
+    reading::delivered(verified, IDS, what, event.map(Arc::new))
 }
 
 fn event(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {

@@ -5,6 +5,8 @@
 //! * A rewritten history is not visible. It shows only in that fewer commits are listed than one would think, so a
 //!   push that lists none at all leaves its files unknown.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer};
 
 use super::reading::{self, Why, or_default};
@@ -24,7 +26,7 @@ pub(super) const IDS: &[&str] = &[WEBHOOK_ID, "idempotency-key"];
 pub fn read(verified: &Verified<'_>, forge: &ForgeName) -> Delivered {
     let what = verified.headers().text(EVENT).unwrap_or_default();
     let event = event(what, verified.body(), forge);
-    reading::delivered(verified, IDS, what, event)
+    reading::delivered(verified, IDS, what, event.map(Arc::new))
 }
 
 fn event(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {

@@ -21,6 +21,8 @@
 //!
 //! Other fields are passed over, and other events are remembered and start nothing. A ping needs no body.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::reading::{self, Why, or_default};
@@ -37,7 +39,7 @@ pub(super) const IDS: &[&str] = &["x-pointsman-delivery"];
 pub fn read(verified: &Verified<'_>, forge: &ForgeName) -> Delivered {
     let what = verified.headers().text(EVENT).unwrap_or_default();
     let event = event(what, verified.body(), forge);
-    reading::delivered(verified, IDS, what, event)
+    reading::delivered(verified, IDS, what, event.map(Arc::new))
 }
 
 fn event(what: &str, json: &[u8], forge: &ForgeName) -> Result<Event, Why> {
@@ -126,7 +128,7 @@ mod tests {
     const ZERO: &str = "0000000000000000000000000000000000000000";
 
     fn read(event: &str, body: impl AsRef<[u8]>) -> Event {
-        reading::tried(ForgeKind::Local, &[("X-Pointsman-Event", event)], body).event
+        reading::said(ForgeKind::Local, &[("X-Pointsman-Event", event)], body)
     }
 
     fn pushed(change: Value) -> Event {

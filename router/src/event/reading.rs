@@ -1,6 +1,7 @@
 //! What the three readers share: the limits on what is kept, and the words for what cannot be read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -60,14 +61,19 @@ fn at_most(text: &str, characters: usize) -> String {
 
 /// A delivery with its id: the first of these headers that has one, else one made of the event's name and the body, so
 /// that the same delivery sent again has the same.
-pub(super) fn delivered(verified: &Verified<'_>, ids: &[&str], what: &str, event: Result<Event, Why>) -> Delivered {
+pub(super) fn delivered(
+    verified: &Verified<'_>,
+    ids: &[&str],
+    what: &str,
+    event: Result<Arc<Event>, Why>,
+) -> Delivered {
     let sent = ids.iter().find_map(|name| DeliveryId::new(verified.headers().text(name)?).ok());
     let id = sent.unwrap_or_else(|| {
         let hash = Sha256::new().chain_update(what).chain_update(verified.body()).finalize();
         DeliveryId::new(format!("body-{}", hex::encode(hash))).expect("hexadecimal digits are visible ASCII")
     });
     let unreadable = |Why(why)| Event::Unreadable(Unreadable { what: word(what), why: at_most(&why, WHY) });
-    Delivered { id, event: event.unwrap_or_else(unreadable) }
+    Delivered { id, event: event.unwrap_or_else(|why| Arc::new(unreadable(why))) }
 }
 
 pub(super) fn repository(kind: ForgeKind, forge: &ForgeName, path: &str) -> Result<Repository, Invalid> {
@@ -117,6 +123,12 @@ pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Defaul
 pub(super) fn tried(kind: ForgeKind, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Delivered {
     let headers = crate::verify::Headers::new(headers.iter().copied());
     super::read(kind, &kind.default_name(), &Verified::vouched_for(&headers, body.as_ref()))
+}
+
+/// What it then says.
+#[cfg(test)]
+pub(super) fn said(kind: ForgeKind, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Event {
+    Arc::unwrap_or_clone(tried(kind, headers, body).event)
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl Receipt {
 
     /// What the event says; the decision is not filled in.
     fn about(forge: &ForgeName, delivered: &Delivered) -> Self {
-        let event = &delivered.event;
+        let event = &*delivered.event;
         let blank = Self {
             delivery: delivered.id.clone(),
             forge: forge.clone(),

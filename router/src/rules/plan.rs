@@ -228,7 +228,7 @@ routes:
             changed: ChangedFiles::known(["a"]),
             message: String::new(),
         });
-        Delivered { id: DeliveryId::new(format!("d-{}", branch.len())).unwrap(), event }
+        Delivered { id: DeliveryId::new(format!("d-{}", branch.len())).unwrap(), event: event.into() }
     }
 
     fn comparison(old: &Rules, new: &Rules, delivered: &Delivered) -> Comparison {

@@ -58,7 +58,7 @@ pub(crate) fn delivery(n: u32) -> Delivery {
     Delivery {
         forge: forge(),
         received_at: noon(),
-        delivered: Delivered { id: delivery_id(n), event: Event::Push(push(n)) },
+        delivered: Delivered { id: delivery_id(n), event: Event::Push(push(n)).into() },
         headers: vec![("x-github-event".to_owned(), "push".to_owned())],
         body: bytes::Bytes::from_static(b"{\"not\":\"utf-8 \xff\"}"),
     }
@@ -72,7 +72,7 @@ pub(crate) fn undecided(delivery: Delivery) -> Undecided {
 pub(crate) fn ping(n: u32) -> Delivery {
     let about = About { what: "ping".to_owned(), repository: None, actor: String::new() };
     let mut ping = delivery(n);
-    ping.delivered.event = Event::Ping(about);
+    ping.delivered.event = Event::Ping(about).into();
     ping
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn decided(n: u32) -> Decided {
     push.changed = ChangedFiles::known(["src/a.rs"]);
     Decided {
         forge: forge(),
-        delivered: Delivered { id: delivery_id(n), event: Event::Push(push) },
+        delivered: Delivered { id: delivery_id(n), event: Event::Push(push).into() },
         decision: decision(),
         runs: vec![run(n).id],
     }

@@ -283,7 +283,7 @@ impl House {
 
     pub(crate) fn tell(&self, push: usize, hook: u8) {
         let id = DeliveryId::new(format!("d-{push}-{hook}")).unwrap();
-        let delivered = Delivered { id: id.clone(), event: Event::Push(self.pushes[push].1.clone()) };
+        let delivered = Delivered { id: id.clone(), event: Event::Push(self.pushes[push].1.clone()).into() };
         let (forge, received_at) = (ForgeKind::Github.default_name(), self.clock.now());
         let delivery = Delivery { forge: forge.clone(), received_at, delivered, headers: vec![], body: "{}".into() };
         self.wait(async {

@@ -105,7 +105,7 @@ fn explain(args: &Args, rules: &Rules, own: Option<&OwnWord>) -> anyhow::Result<
     }
     let push = described(args, rules)?;
     let forge = push.repository.forge.clone();
-    let delivered = Delivered { id: DeliveryId::new("explain")?, event: Event::Push(push) };
+    let delivered = Delivered { id: DeliveryId::new("explain")?, event: Event::Push(push).into() };
     let receipt = Receipt::of(&forge, &delivered, &rules.decide_with(&delivered.event, own));
     // The commits of a push that never happened were only put in to have a push.
     Ok(Receipt { commit: None, before: None, ..receipt })

@@ -251,7 +251,7 @@ mod tests {
         write(folder.path(), "two.json", &format!(r#"{{"headers": {{"x-pointsman-event": "push"}}, "body": {body}}}"#));
         write(folder.path(), "readme.txt", "not a delivery");
         let files = recorded(folder.path()).unwrap();
-        let seen: Vec<Event> = files.iter().map(|file| read_recorded(file).unwrap().event).collect();
+        let seen: Vec<_> = files.iter().map(|file| read_recorded(file).unwrap().event).collect();
         assert_eq!(seen.len(), 2);
         assert!(seen[0] == seen[1] && seen[0].as_push().is_some(), "{seen:?}");
 

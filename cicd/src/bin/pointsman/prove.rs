@@ -225,7 +225,7 @@ fn quoted(argument: &str) -> String {
 
 fn as_json(witness: &Witness) -> Value {
     let id = DeliveryId::new("prove").expect("a word is an id");
-    let delivered = Delivered { id, event: Event::Push(witness.push.clone()) };
+    let delivered = Delivered { id, event: Event::Push(witness.push.clone()).into() };
     let receipt = Receipt::of(&witness.push.repository.forge, &delivered, &witness.decision);
     // Its commits are made up.
     let receipt = Receipt { commit: None, before: None, ..receipt };

@@ -195,7 +195,7 @@ fn details(record: &DeliveryRecord) -> Markup {
                 dt { "Received" }
                 dd { (parts::time(record.received_at)) }
                 @if let Some(decision) = &record.decision { dt { "Rules" } dd { code { (decision.rules) } } }
-                @match &record.delivered.event {
+                @match &*record.delivered.event {
                     Event::Push(push) => {
                         dt { "Before" }
                         dd { @match &push.before { Some(before) => { code { (before) } } None => { "nothing: it is new" } } }

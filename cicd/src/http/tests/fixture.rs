@@ -192,7 +192,7 @@ impl World {
 
     /// A delivery that was decided.
     pub(super) async fn decided(&self, push: &Push, manual: bool) -> DeliveryId {
-        let delivered = Delivered { id: DeliveryId::new("d-1").unwrap(), event: Event::Push(push.clone()) };
+        let delivered = Delivered { id: DeliveryId::new("d-1").unwrap(), event: Event::Push(push.clone()).into() };
         let forge: ForgeName = ForgeKind::Github.default_name();
         let body = bytes::Bytes::from_static(b"{}");
         let delivery =

@@ -8,7 +8,7 @@ const ZERO: &str = "0000000000000000000000000000000000000000";
 
 fn read(event: &str, body: &Value) -> Event {
     let headers = [("X-GitHub-Event", event), ("Content-Type", "application/json")];
-    reading::tried(ForgeKind::Github, &headers, body.to_string()).event
+    reading::said(ForgeKind::Github, &headers, body.to_string())
 }
 
 fn body() -> Value {
@@ -63,7 +63,7 @@ fn a_form_is_read_like_json() {
     let form = serde_urlencoded::to_string([("payload", body().to_string())]).unwrap();
     for content_type in ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=utf-8"] {
         let headers = [("X-GitHub-Event", "push"), ("Content-Type", content_type)];
-        assert_eq!(reading::tried(ForgeKind::Github, &headers, &form).event, pushed(json!({})));
+        assert_eq!(reading::said(ForgeKind::Github, &headers, &form), pushed(json!({})));
     }
 }
 
@@ -71,7 +71,7 @@ fn a_form_is_read_like_json() {
 fn a_form_without_its_one_payload_says_so() {
     for bad in ["", "other=1", "payload=%7B%7D&payload=%7B%7D"] {
         let headers = [("X-GitHub-Event", "push"), ("Content-Type", "application/x-www-form-urlencoded")];
-        match reading::tried(ForgeKind::Github, &headers, bad).event {
+        match reading::said(ForgeKind::Github, &headers, bad) {
             Event::Unreadable(unreadable) => assert!(unreadable.why.contains("`payload`"), "{unreadable:?}"),
             other => panic!("{other:?}"),
         }
@@ -232,7 +232,7 @@ fn a_branch_of_a_pull_request_is_held_to_gits_rules() {
 #[test]
 fn an_event_that_is_not_for_us_must_still_be_json() {
     let headers = [("X-GitHub-Event", "star")];
-    let read = |body: &str| reading::tried(ForgeKind::Github, &headers, body).event;
+    let read = |body: &str| reading::said(ForgeKind::Github, &headers, body);
     assert!(matches!(read("not json"), Event::Unreadable(_)));
     assert!(matches!(read(r#"{"repository": "of another form"}"#), Event::Other(About { repository: None, .. })));
 }

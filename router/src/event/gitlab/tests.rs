@@ -7,7 +7,7 @@ const NEW: &str = "2222222222222222222222222222222222222222";
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
 fn read(event: &str, body: &Value) -> Event {
-    reading::tried(ForgeKind::Gitlab, &[("X-Gitlab-Event", event)], body.to_string()).event
+    reading::said(ForgeKind::Gitlab, &[("X-Gitlab-Event", event)], body.to_string())
 }
 
 fn body() -> Value {

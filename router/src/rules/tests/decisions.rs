@@ -307,7 +307,7 @@ fn an_unnamed_repository_is_refused_with_its_name() {
 }
 
 fn receipt(rules: &Rules, event: Event) -> Receipt {
-    let delivered = Delivered { id: DeliveryId::new("72d3162e").unwrap(), event };
+    let delivered = Delivered { id: DeliveryId::new("72d3162e").unwrap(), event: event.into() };
     let receipt = Receipt::of(&ForgeKind::Local.default_name(), &delivered, &rules.decide(&delivered.event));
     let json = serde_json::to_string(&receipt).unwrap();
     assert_eq!(serde_json::from_str::<Receipt>(&json).unwrap(), receipt);

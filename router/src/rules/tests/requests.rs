@@ -119,7 +119,7 @@ fn a_shadow_is_recorded_and_owns_nothing() {
         &"local".parse().unwrap(),
         &crate::event::Delivered {
             id: crate::id::DeliveryId::new("d").unwrap(),
-            event: Event::Push(push("next/a", known(&["a"]))),
+            event: Event::Push(push("next/a", known(&["a"]))).into(),
         },
         &decision,
     )

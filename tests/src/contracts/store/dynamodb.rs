@@ -132,7 +132,7 @@ async fn what_is_too_large_for_an_item_comes_back_whole() {
     large.body = (0..11_000_000_u32).map(|n| (n % 251) as u8).collect();
     let mut push = samples::push(1);
     push.changed = ChangedFiles::known((0..20_000).map(|n| format!("src/some/folder/file-number-{n}.rs")));
-    large.delivered.event = Event::Push(push);
+    large.delivered.event = Event::Push(push).into();
     store.remember(&large).await.unwrap();
     assert!(store.undecided(1).await.unwrap() == [samples::undecided(large.clone())]);
     assert!(store.original(&samples::delivery_id(1)).await.unwrap().as_ref() == Some(&large));
