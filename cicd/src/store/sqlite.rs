@@ -19,8 +19,9 @@ use rusqlite::config::DbConfig;
 
 use self::bodies::Bodies;
 use self::checkpoint::Checkpoints;
-use self::deliveries::NewDecision;
+use self::deliveries::{NewDecision, NewDelivery};
 use self::folder::Folder;
+use self::fresh::Fresh;
 use self::readers::Readers;
 use self::writer::{Writer, whole};
 use super::{
@@ -40,6 +41,7 @@ mod debts;
 mod deliveries;
 mod error;
 mod folder;
+mod fresh;
 mod history;
 mod hits;
 mod notices;
@@ -67,6 +69,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     bodies: Bodies,
+    fresh: Fresh,
     clock: Arc<dyn Clock>,
     _folder: Folder,
 }
@@ -86,8 +89,8 @@ impl SqliteStore {
         aside::give_back(&connection)?;
         let readers = Readers::open(&folder.database())?;
         let checkpoints = Checkpoints::spawn(connect(&folder)?)?;
-        let (writer, bodies) = (Writer::spawn(connection, checkpoints)?, Bodies::default());
-        Ok(Self { writer, readers, bodies, clock, _folder: folder })
+        let writer = Writer::spawn(connection, checkpoints)?;
+        Ok(Self { writer, readers, bodies: Bodies::default(), fresh: Fresh::default(), clock, _folder: folder })
     }
 }
 
@@ -135,27 +138,52 @@ fn plan_once(connection: &Connection) -> Result<(), StoreError> {
 #[async_trait]
 impl Store for SqliteStore {
     async fn remember(&self, delivery: &Delivery) -> Result<Remembered, StoreError> {
-        let new = deliveries::NewDelivery::of(delivery, &self.bodies)?;
-        self.writer.ask(move |connection| new.remember(connection)).await
+        let new = NewDelivery::of(delivery, &self.bodies)?;
+        let (fresh, bytes) = (self.fresh.clone(), new.says_bytes());
+        let undecided = Undecided { forge: delivery.forge.clone(), delivered: delivery.delivered.clone() };
+        let added = move |row: &Option<i64>| {
+            if let Some(seq) = row {
+                fresh.add(*seq, undecided, bytes);
+            }
+        };
+        let row = self.writer.ask_and(move |connection| new.remember(connection), added).await?;
+        Ok(if row.is_some() { Remembered::New } else { Remembered::Seen })
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
         let now = self.clock.now();
-        let decided = change.decided.iter().map(NewDecision::of).collect::<Result<Vec<_>, _>>()?;
-        self.writer
-            .ask(move |connection| {
-                whole(connection, |done| *done == Committed::Yes, |c| change::commit(c, &change, &decided, now))
-            })
-            .await
+        let rows = self.fresh.rows(&change.decided);
+        let decided = change.decided.iter().zip(rows).map(|(decided, row)| NewDecision::of(decided, row));
+        let decided = decided.collect::<Result<Vec<_>, _>>()?;
+        let write = move |connection: &Connection| match change::commit(connection, &change, now)? {
+            Committed::Yes => Ok((Committed::Yes, deliveries::decide(connection, &decided, now)?)),
+            not => Ok((not, Vec::new())),
+        };
+        let fresh = self.fresh.clone();
+        let (committed, _) = self
+            .writer
+            .ask_and(
+                move |connection| whole(connection, |(committed, _)| *committed == Committed::Yes, write),
+                move |(_, rows)| fresh.remove(rows),
+            )
+            .await?;
+        Ok(committed)
     }
 
     async fn undecided(&self, most: usize) -> Result<Vec<Undecided>, StoreError> {
         loop {
+            let asked = match self.fresh.undecided(most) {
+                Ok(all) => return Ok(all),
+                Err(moment) => moment,
+            };
             let read = self.readers.ask(move |connection| deliveries::undecided(connection, most)).await?;
             // What was set aside made room for others.
             let again = read.found.is_empty() && !read.unreadable.is_empty();
             let found = self.set_aside("delivery", read).await?;
             if !again {
+                if found.is_empty() {
+                    self.fresh.nothing_waited(asked);
+                }
                 return Ok(found);
             }
         }

@@ -5,17 +5,11 @@ use router::id::RunId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::repository;
-use super::deliveries::NewDecision;
-use super::{debts, deliveries, notices, runs, tracks};
+use super::{debts, notices, runs, tracks};
 use crate::store::{Change, Claim, Committed, StoreError};
 
-/// Writes a change, with its decisions made ready. The caller takes it all back when the answer is not [`Committed::Yes`].
-pub(super) fn commit(
-    connection: &Connection,
-    change: &Change,
-    decided: &[NewDecision],
-    now: Timestamp,
-) -> Result<Committed, StoreError> {
+/// Writes a change but for its decisions. The caller takes it all back when the answer is not [`Committed::Yes`].
+pub(super) fn commit(connection: &Connection, change: &Change, now: Timestamp) -> Result<Committed, StoreError> {
     for track in &change.tracks {
         if !tracks::save(connection, track, now)? {
             return Ok(Committed::Conflict);
@@ -43,7 +37,6 @@ pub(super) fn commit(
     for notice in &change.notices {
         notices::keep(connection, notice)?;
     }
-    deliveries::decide(connection, decided, now)?;
     Ok(Committed::Yes)
 }
 

@@ -12,9 +12,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row,
 use super::aside::Read;
 use super::bodies::{Bodies, Body, Keeper};
 use super::columns::{CommitKey, nanoseconds, time};
-use super::hits;
+use super::{fresh, hits};
 use crate::hits::{Hit, day};
-use crate::store::{Commit, Decided, Delivery, DeliveryRecord, Remembered, StoreError, Undecided, unreadable};
+use crate::store::{Commit, Decided, Delivery, DeliveryRecord, StoreError, Undecided, unreadable};
 
 /// Undecided deliveries are listed up to so many bytes of what they say: a push may name a hundred thousand files.
 const LISTED_BYTES: usize = 16 * 1024 * 1024;
@@ -45,15 +45,21 @@ impl NewDelivery {
         })
     }
 
-    /// Each statement stands alone: when one fails, nothing of this delivery is written.
-    pub(super) fn remember(&self, connection: &Connection) -> Result<Remembered, StoreError> {
+    /// How long what it says is, unless it shares that with the one that keeps its body.
+    pub(super) fn says_bytes(&self) -> usize {
+        self.packed.as_ref().map_or(0, |_| self.delivered.len())
+    }
+
+    /// The row that it has now; none when it was seen before. Each statement stands alone: when one fails, nothing of this delivery is
+    /// written.
+    pub(super) fn remember(&self, connection: &Connection) -> Result<Option<i64>, StoreError> {
         if self.leans(connection)? || self.stands(connection)? {
-            return Ok(Remembered::New);
+            return Ok(Some(connection.last_insert_rowid()));
         }
         connection
             .prepare_cached("UPDATE deliveries SET times = times + 1 WHERE id = ? AND forge = ?")?
             .execute([self.id.as_str(), self.forge.as_str()])?;
-        Ok(Remembered::Seen)
+        Ok(None)
     }
 
     /// Writes it beside the delivery that keeps its body. False when that one is not there, or this one is.
@@ -103,7 +109,9 @@ impl NewDelivery {
 pub(super) struct NewDecision {
     forge: ForgeName,
     id: DeliveryId,
-    delivered: String,
+    row: Option<fresh::Row>,
+    /// What was decided about, unless that is known to stand in its row.
+    delivered: Option<String>,
     decision: String,
     runs: String,
     of: Option<CommitKey>,
@@ -111,11 +119,13 @@ pub(super) struct NewDecision {
 }
 
 impl NewDecision {
-    pub(super) fn of(decided: &Decided) -> Result<Self, StoreError> {
+    pub(super) fn of(decided: &Decided, row: Option<fresh::Row>) -> Result<Self, StoreError> {
+        let says_the_same = row.is_some_and(|row| row.says_the_same);
         Ok(Self {
             forge: decided.forge.clone(),
             id: decided.delivered.id.clone(),
-            delivered: serde_json::to_string(&decided.delivered)?,
+            row,
+            delivered: (!says_the_same).then(|| serde_json::to_string(&decided.delivered)).transpose()?,
             decision: serde_json::to_string(&decided.decision)?,
             runs: serde_json::to_string(&decided.runs)?,
             of: decided.delivered.event.as_push().map(|push| CommitKey::of_push(&push)),
@@ -123,49 +133,56 @@ impl NewDecision {
         })
     }
 
-    /// Writes it in the place of what was decided before. True when nothing was.
-    fn keep(&self, connection: &Connection) -> Result<bool, StoreError> {
+    /// Its row, and whether the row says the same.
+    fn row(&self, connection: &Connection) -> Result<fresh::Row, StoreError> {
+        if let Some(row) = self.row {
+            return Ok(row);
+        }
         let (id, forge) = (self.id.as_str(), self.forge.as_str());
-        let known = connection
-            .prepare_cached(
-                "SELECT seq, deliveries.delivered = ?, decision IS NULL FROM deliveries LEFT JOIN decisions USING (seq) \
-                 WHERE id = ? AND forge = ?",
-            )?
-            .query_row([&self.delivered, id, forge], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+        let found = connection
+            .prepare_cached("SELECT seq, delivered = ? FROM deliveries WHERE id = ? AND forge = ?")?
+            .query_row(params![self.delivered, id, forge], |row| {
+                Ok(fresh::Row { seq: row.get(0)?, says_the_same: row.get(1)? })
             })
             .optional()?;
-        let Some((seq, says_the_same, is_first)) = known else {
-            return Err(StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered")));
-        };
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
+        let never = || StoreError::Corrupt(format!("delivery {id} of {forge} is decided and was never remembered"));
+        found.ok_or_else(never)
+    }
+
+    /// Writes it, in the place of what was decided before when that is wanted. False when something stands there.
+    fn write(&self, connection: &Connection, row: fresh::Row, or: &str) -> Result<bool, StoreError> {
+        let written = connection
+            .prepare_cached(&format!(
+                "INSERT OR {or} INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
                  VALUES (?, ?, ?, ?, ?, ?, ?)",
-            )?
+            ))?
             .execute(params![
-                seq,
-                (!says_the_same).then_some(&self.delivered),
+                row.seq,
+                self.delivered.as_ref().filter(|_| !row.says_the_same),
                 self.decision,
                 self.runs,
                 self.of.as_ref().map(|of| &of.repository),
                 self.of.as_ref().map(|of| &of.git_ref),
                 self.of.as_ref().map(|of| &of.commit_id),
             ])?;
-        Ok(is_first)
+        Ok(written > 0)
     }
 }
 
-/// Keeps what was decided; deciding again replaces what stood there.
-pub(super) fn decide(connection: &Connection, all: &[NewDecision], now: Timestamp) -> Result<(), StoreError> {
+/// Keeps what was decided, and says in which rows; deciding again replaces what stood there.
+pub(super) fn decide(connection: &Connection, all: &[NewDecision], now: Timestamp) -> Result<Vec<i64>, StoreError> {
     if all.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let mut tally = BTreeMap::new();
+    let (mut tally, mut rows) = (BTreeMap::new(), Vec::with_capacity(all.len()));
     for decided in all {
-        if decided.keep(connection)? {
+        let row = decided.row(connection)?;
+        if decided.write(connection, row, "IGNORE")? {
             decided.hits.iter().for_each(|(hit, name)| *tally.entry((*hit, name.as_str())).or_default() += 1);
+        } else {
+            decided.write(connection, row, "REPLACE")?;
         }
+        rows.push(row.seq);
     }
     hits::count(connection, day(now), &tally)?;
     connection
@@ -176,7 +193,7 @@ pub(super) fn decide(connection: &Connection, all: &[NewDecision], now: Timestam
                (SELECT max(seq) FROM deliveries))",
         )?
         .execute([])?;
-    Ok(())
+    Ok(rows)
 }
 
 /// Oldest first, without those that were set aside.

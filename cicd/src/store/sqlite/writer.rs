@@ -43,18 +43,20 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Does `work` in the next batch. Work that writes with more than one statement wraps itself in [`whole`]; an error of
+    /// Does `work` in the next batch, and `once_held` when that is durable, before anybody is answered who asked later. Work that writes with more than one statement wraps itself in [`whole`]; an error of
     /// its own must leave nothing written, because the rest of the batch holds nevertheless.
-    pub(super) async fn ask<T, W>(&self, work: W) -> Result<T, StoreError>
+    pub(super) async fn ask_and<T, W, O>(&self, work: W, once_held: O) -> Result<T, StoreError>
     where
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        O: FnOnce(&T) + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let outcome = connection.and_then(work);
             Box::new(move |batch: Result<(), StoreError>| {
-                let _caller_left = answer.send(outcome.and_then(|value| batch.map(|()| value)));
+                let outcome = outcome.and_then(|value| batch.map(|()| value));
+                let _caller_left = answer.send(outcome.inspect(once_held));
             })
         });
         let gone = || StoreError::Unavailable("the store is closed".to_owned());
@@ -62,6 +64,15 @@ impl Writer {
         let place = tokio::time::timeout(PLACE_TIME, self.jobs.as_ref().ok_or_else(gone)?.reserve()).await;
         place.map_err(|_elapsed| full())?.map_err(|_| gone())?.send(job);
         answered.await.map_err(|_| gone())?
+    }
+
+    /// Does `work` in the next batch.
+    pub(super) async fn ask<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.ask_and(work, |_| ()).await
     }
 }
 
