@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::response::Response;
 use router::id::{DeliveryId, ForgeKind, ForgeName};
 use router::verify::Headers;
@@ -39,12 +40,12 @@ struct Taken {
 pub(super) async fn take(
     State(app): State<Arc<App>>,
     Path(forge): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Failure> {
     // Only configured names get this far, so askers cannot make new series of the counter.
     let forge = ForgeName::new(forge).ok().filter(|forge| app.doors.contains_key(forge));
     let forge = forge.ok_or_else(|| Failure::not_found("forge"))?;
+    let (Parts { headers, .. }, body) = request.into_parts();
     let body = match read(&headers, body).await {
         Ok(body) => body,
         Err(failure) => {
@@ -52,8 +53,8 @@ pub(super) async fn take(
             return Err(failure);
         }
     };
-    let headers = raw(&headers);
-    let received = tokio::time::timeout(STORE_TIME, receive(&app, &forge, &headers, body.bytes.clone())).await;
+    let (headers, bytes) = (Headers::from(headers), body.bytes.clone());
+    let received = tokio::time::timeout(STORE_TIME, receive(&app, &forge, &headers, bytes)).await;
     match received.unwrap_or_else(|_late| Err(StoreError::Unavailable("it is too slow".to_owned()).into())) {
         Ok(received) => {
             let repeated = received.remembered == Remembered::Seen;
@@ -93,10 +94,6 @@ pub(super) fn is_media_type(headers: &HeaderMap, wanted: &[&str]) -> bool {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     wanted.iter().any(|wanted| essence.eq_ignore_ascii_case(wanted))
-}
-
-fn raw(headers: &HeaderMap) -> Headers {
-    Headers::new(headers.iter().map(|(name, value)| (name, value.as_bytes())))
 }
 
 /// The headers that prove a delivery of this forge.

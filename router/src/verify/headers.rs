@@ -1,6 +1,9 @@
 //! The headers of a delivery, as they came.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Rejected;
 
@@ -30,19 +33,32 @@ const KEPT: [&str; 18] = [
 /// The most characters of a value that are kept.
 const KEPT_LENGTH: usize = 500;
 
-/// Names in lower case and raw values, in the order in which they came.
+/// Names and raw values.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, Vec<u8>)>);
+pub struct Headers(HeaderMap);
+
+impl From<HeaderMap> for Headers {
+    fn from(headers: HeaderMap) -> Self {
+        Self(headers)
+    }
+}
 
 impl Headers {
-    /// Takes names in any case, and values as they are.
-    pub fn new<N: AsRef<str>, V: Into<Vec<u8>>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into())).collect())
+    /// Takes names in any case, and values as they are. What no request can hold is left out.
+    pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let name = HeaderName::from_bytes(name.as_ref().as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_ref())) {
+                headers.append(name, value);
+            }
+        }
+        Self(headers)
     }
 
-    /// Every value of a header. The name is written in lower case.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
+    /// Every value of a header.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.0.get_all(name).into_iter().map(HeaderValue::as_bytes)
     }
 
     /// The value of a header that must not be there twice: two readers would each pick another.
@@ -50,7 +66,7 @@ impl Headers {
     /// # Errors
     /// [`Rejected::Doubled`].
     pub fn one(&self, name: &str) -> Result<Option<&[u8]>, Rejected> {
-        let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_slice());
+        let mut values = self.all(name);
         match (values.next(), values.next()) {
             (value, None) => Ok(value),
             (_, Some(_)) => Err(Rejected::Doubled),
@@ -65,10 +81,17 @@ impl Headers {
     /// What may be written down: event names, delivery and hook ids, who sent it and in which form. No signature, no
     /// token, no cookie, no authorization.
     pub fn kept(&self) -> Vec<(String, String)> {
-        let shown = |value: &[u8]| String::from_utf8_lossy(value).chars().take(KEPT_LENGTH).collect();
         let may_stay = self.0.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
-        may_stay.map(|(name, value)| (name.clone(), shown(value))).collect()
+        may_stay.map(|(name, value)| (name.as_str().to_owned(), shown(value.as_bytes()))).collect()
     }
+}
+
+fn shown(value: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(value);
+    if let Some((end, _)) = text.char_indices().nth(KEPT_LENGTH) {
+        text = Cow::Owned(text[..end].to_owned());
+    }
+    text.into_owned()
 }
 
 /// Shows [`Headers::kept`] only.

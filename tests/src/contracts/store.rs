@@ -148,7 +148,7 @@ async fn what_has_just_come_waits_like_what_stood_there<S: Shelf>(bench: Bench<S
     // One with what was looked up since, one as it came.
     let as_it_came = Decided { delivered: two.delivered.clone(), runs: vec![], ..samples::decided(2) };
     bench.holds(Change { decided: vec![samples::decided(1), as_it_came], ..Change::default() }).await;
-    assert_eq!(waits(&bench).await, [three.clone()]);
+    assert_eq!(waits(&bench).await, std::slice::from_ref(&three));
     let bench = bench.reopen().await;
     assert_eq!(waits(&bench).await, [three]);
     for (n, delivered) in [(1, samples::decided(1).delivered), (2, two.delivered)] {
