@@ -31,7 +31,7 @@ use crate::wire::front::Front;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What the system calls the priority of work that can wait; on Linux it is the thread's.
 #[cfg(target_os = "linux")]
-const LESS_URGENT: i32 = 10;
+const LESS_URGENT: i32 = 19;
 /// How often everything is compared with the truth.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How long a worker waits after the store did not answer.
