@@ -5,7 +5,7 @@
 //! * The same push, however often it is delivered, is the same run: see [`router::run::RunKey::id`].
 //! * Whatever the new run supersedes is stopped in the same write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -256,31 +256,46 @@ impl Quiet {
         Ok(())
     }
 
+    /// Those that say something; one that is refused moves nothing.
+    fn heard(&self) -> impl Iterator<Item = &Delivered> {
+        let heard = self.0.iter().filter(|decided| !matches!(decided.decision.verdict, Verdict::Refused));
+        heard.map(|decided| &decided.delivered)
+    }
+
+    /// The commits whose statuses are owed, each once.
+    fn owed(&self) -> Vec<Commit> {
+        let commits = self.heard().filter_map(|delivered| delivered.event.as_push().map(|push| commit_of(&push)));
+        commits.collect::<HashSet<_>>().into_iter().collect()
+    }
+
+    /// The tracks that move, with all these in their places.
+    async fn tracks(&self, app: &App) -> Result<Vec<Track>, StoreError> {
+        let mut arrivals: HashMap<(Repository, GitRef), Vec<Arrival>> = HashMap::new();
+        for delivered in self.heard() {
+            if let Some((of, git_ref, arrival)) = order::arrival(&delivered.id, &delivered.event) {
+                arrivals.entry((of, git_ref)).or_default().push(arrival);
+            }
+        }
+        let (refs, arrivals): (Vec<_>, Vec<_>) = arrivals.into_iter().unzip();
+        let mut moved = Vec::new();
+        for (read, arrivals) in app.store.tracks_at(&refs).await?.into_iter().zip(arrivals) {
+            let mut track = read.clone();
+            for arrival in arrivals {
+                order::enter(app, &mut track, arrival).await;
+            }
+            if track != read {
+                moved.push(track);
+            }
+        }
+        Ok(moved)
+    }
+
     /// Again and again until nobody wrote in between.
     async fn write(self, app: &App) -> Result<(), StoreError> {
         loop {
-            let mut change = Change { decided: self.0.clone(), ..Change::default() };
-            let mut tracks: HashMap<(Repository, GitRef), (Track, Track)> = HashMap::new();
-            for decided in self.0.iter().filter(|decided| !matches!(decided.decision.verdict, Verdict::Refused)) {
-                let delivered = &decided.delivered;
-                if let Some(push) = delivered.event.as_push()
-                    && !change.owed.contains(&commit_of(&push))
-                {
-                    change.owed.push(commit_of(&push));
-                }
-                let Some((of, git_ref, arrival)) = order::arrival(&delivered.id, &delivered.event) else { continue };
-                let key = (of, git_ref);
-                if !tracks.contains_key(&key) {
-                    let read = app.store.track(&key.0, &key.1).await?;
-                    tracks.insert(key.clone(), (read.clone(), read));
-                }
-                if let Some((_, track)) = tracks.get_mut(&key) {
-                    order::enter(app, track, arrival).await;
-                }
-            }
+            let tracks = self.tracks(app).await?;
+            let mut change = Change { tracks, decided: self.0.clone(), owed: self.owed(), ..Change::default() };
             self.0.iter().for_each(|decided| notice::decision(app, &mut change, decided));
-            let moved = tracks.into_values().filter(|(read, track)| track != read);
-            change.tracks = moved.map(|(_, track)| track).collect();
             if app.store.commit(change).await? == Committed::Yes {
                 self.0.iter().for_each(measures::decided);
                 return Ok(());

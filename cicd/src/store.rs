@@ -300,6 +300,15 @@ pub trait Store: Send + Sync + 'static {
     /// What is known of a ref; a track of version 0 when that is nothing.
     async fn track(&self, repository: &Repository, git_ref: &GitRef) -> Result<Track, StoreError>;
 
+    /// What is known of several refs, in their order, as [`Self::track`] says it of one.
+    async fn tracks_at(&self, refs: &[(Repository, GitRef)]) -> Result<Vec<Track>, StoreError> {
+        let mut tracks = Vec::with_capacity(refs.len());
+        for (repository, git_ref) in refs {
+            tracks.push(self.track(repository, git_ref).await?);
+        }
+        Ok(tracks)
+    }
+
     /// What is known of every ref of a repository, in any order.
     async fn tracks(&self, repository: &Repository) -> Result<Vec<Track>, StoreError>;
 

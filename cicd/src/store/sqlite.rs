@@ -214,6 +214,14 @@ impl Store for SqliteStore {
         self.readers.ask(move |connection| tracks::one(connection, &of, &git_ref)).await
     }
 
+    async fn tracks_at(&self, refs: &[(Repository, GitRef)]) -> Result<Vec<Track>, StoreError> {
+        let refs = refs.to_vec();
+        let each = move |connection: &Connection| {
+            refs.iter().map(|(of, git_ref)| tracks::one(connection, of, git_ref)).collect()
+        };
+        self.readers.ask(each).await
+    }
+
     async fn tracks(&self, repository: &Repository) -> Result<Vec<Track>, StoreError> {
         let of = repository.clone();
         self.readers.ask(move |connection| tracks::of_repository(connection, &of)).await
