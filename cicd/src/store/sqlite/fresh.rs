@@ -78,9 +78,12 @@ impl Fresh {
         }
     }
 
-    /// The rows of those that stand here. They are looked for in the order in which they were given out, in one pass.
+    /// The rows of those that were given out here. They are looked for in that order, in one pass.
     pub(super) fn rows(&self, all: &[Decided]) -> Vec<Option<Row>> {
         let held = self.lock();
+        if !held.is_all {
+            return vec![None; all.len()];
+        }
         let mut rest = held.rows.iter();
         all.iter()
             .map(|decided| {
@@ -160,6 +163,7 @@ mod tests {
         assert_eq!(fresh.undecided(9), Err(moment), "what came in between was let go of");
         fresh.add(3, undecided(3), 10);
         assert_eq!(fresh.undecided(9), Err(moment), "the second still waits in the database");
+        assert_eq!(fresh.rows(&[decided(&undecided(3))]), [None], "the database gave it out");
         fresh.nothing_waited(moment);
         assert_eq!(fresh.undecided(9), Ok(vec![undecided(3)]));
         fresh.remove(&[3]);
