@@ -12,7 +12,16 @@ pub(super) const DATABASE: &str = "pointsman.sqlite";
 /// A folder that is ours as long as this value lives. The lock goes when the process does, however it ends.
 pub(super) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    /// Closing the file would do, but for a process that is being started this moment: it has the file until it runs its program.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::debug!(%error, "the data folder's lock goes with its file");
+        }
+    }
 }
 
 impl Folder {
@@ -32,7 +41,7 @@ impl Folder {
             .open(path.join("lock"))
             .map_err(|error| refused("cannot write in the data folder", &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
                 "another pointsman serves this folder: {}; stop it, or give this one another --data",
                 path.display()
@@ -44,5 +53,22 @@ impl Folder {
     /// The database's file.
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_let_go_of_is_free_whoever_is_being_started() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::take(place.path()).unwrap();
+        let refused = Folder::take(place.path()).err().unwrap().to_string();
+        assert!(refused.contains("another pointsman serves this folder"), "{refused}");
+        let forked = folder.lock.try_clone().unwrap();
+        drop(folder);
+        assert!(Folder::take(place.path()).is_ok());
+        drop(forked);
     }
 }
