@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cicd::clock::FakeClock;
-use cicd::store::{Change, Committed, Decided, Owed, Remembered, RunFilter, Settled, Store, StoreError};
+use cicd::store::{Change, Committed, Owed, Remembered, RunFilter, Settled, Store, StoreError};
 use router::id::{ForgeKind, RunId};
 use router::run::RunState;
 use router::status::StatusState;
@@ -135,26 +135,6 @@ async fn undecided_deliveries_come_oldest_first<S: Shelf>(bench: Bench<S>) {
     assert_eq!(found(10).await, [3, 2].map(samples::delivery_id));
     bench.holds(Change { decided: vec![samples::decided(3)], ..Change::default() }).await;
     assert_eq!(found(10).await, [samples::delivery_id(2)]);
-}
-
-async fn what_has_just_come_waits_like_what_stood_there<S: Shelf>(bench: Bench<S>) {
-    let waits = async |bench: &Bench<S>| bench.store.undecided(9).await.unwrap();
-    assert_eq!(waits(&bench).await, []);
-    for n in [1, 2, 3, 1] {
-        bench.store.remember(&samples::delivery(n)).await.unwrap();
-    }
-    let [one, two, three] = [1, 2, 3].map(|n| samples::undecided(samples::delivery(n)));
-    assert_eq!(waits(&bench).await, [one.clone(), two.clone(), three.clone()]);
-    // One with what was looked up since, one as it came.
-    let as_it_came = Decided { delivered: two.delivered.clone(), runs: vec![], ..samples::decided(2) };
-    bench.holds(Change { decided: vec![samples::decided(1), as_it_came], ..Change::default() }).await;
-    assert_eq!(waits(&bench).await, std::slice::from_ref(&three));
-    let bench = bench.reopen().await;
-    assert_eq!(waits(&bench).await, [three]);
-    for (n, delivered) in [(1, samples::decided(1).delivered), (2, two.delivered)] {
-        let record = bench.store.delivery(&samples::delivery_id(n)).await.unwrap().unwrap();
-        assert_eq!((record.delivered, record.decision.is_some()), (delivered, true));
-    }
 }
 
 async fn a_ping_is_decided_too<S: Shelf>(bench: Bench<S>) {
@@ -468,7 +448,6 @@ macro_rules! contract {
             of_a_hundred_at_once_exactly_one_is_new
             everything_is_found_again_after_a_restart
             undecided_deliveries_come_oldest_first
-            what_has_just_come_waits_like_what_stood_there
             a_ping_is_decided_too
             a_newer_decision_replaces_the_older
             what_never_came_cannot_be_decided
@@ -495,6 +474,7 @@ macro_rules! contract {
             what_is_live_or_young_or_undecided_is_never_forgotten
             a_debt_that_claims_to_be_due_much_later_is_due
             what_waits_is_counted_with_its_age
+            what_has_just_come_waits_like_what_stood_there
             it_is_ready_when_it_can_be_written_to
         ]);
     };

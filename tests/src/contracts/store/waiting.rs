@@ -1,6 +1,6 @@
 //! What waits, as whoever watches is told.
 
-use cicd::store::{Backlog, Change, Settled, Waiting};
+use cicd::store::{Backlog, Change, Decided, Settled, Waiting};
 use jiff::SignedDuration;
 use router::run::RunEvent;
 
@@ -43,4 +43,24 @@ pub(super) async fn what_waits_is_counted_with_its_age<S: Shelf>(bench: Bench<S>
     assert_eq!(read().await, Backlog { decisions: since_noon(2, 2), ..Backlog::default() });
     bench.holds(Change { owed: vec![samples::commit(1)], ..Change::default() }).await;
     assert_eq!(read().await.statuses, owed(bench.now()), "paid, and owed anew");
+}
+
+pub(super) async fn what_has_just_come_waits_like_what_stood_there<S: Shelf>(bench: Bench<S>) {
+    let waits = async |bench: &Bench<S>| bench.store.undecided(9).await.unwrap();
+    assert_eq!(waits(&bench).await, []);
+    for n in [1, 2, 3, 1] {
+        bench.store.remember(&samples::delivery(n)).await.unwrap();
+    }
+    let [one, two, three] = [1, 2, 3].map(|n| samples::undecided(samples::delivery(n)));
+    assert_eq!(waits(&bench).await, [one.clone(), two.clone(), three.clone()]);
+    // One with what was looked up since, one as it came.
+    let as_it_came = Decided { delivered: two.delivered.clone(), runs: vec![], ..samples::decided(2) };
+    bench.holds(Change { decided: vec![samples::decided(1), as_it_came], ..Change::default() }).await;
+    assert_eq!(waits(&bench).await, std::slice::from_ref(&three));
+    let bench = bench.reopen().await;
+    assert_eq!(waits(&bench).await, [three]);
+    for (n, delivered) in [(1, samples::decided(1).delivered), (2, two.delivered)] {
+        let record = bench.store.delivery(&samples::delivery_id(n)).await.unwrap().unwrap();
+        assert_eq!((record.delivered, record.decision.is_some()), (delivered, true));
+    }
 }
