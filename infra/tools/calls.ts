@@ -30,18 +30,20 @@ const NO_CALLER = ['wire'];
 export function findCalls(house: string): Calls {
   const operations = new Map(Object.entries(SERVICES).map(([crate, { model }]) => [crate, operationsOf(house, model)]));
   const found: Record<string, Record<string, Set<string>>> = {};
-  for (const [folder, room] of sources(house)) {
+  const rooms = sources(house);
+  for (const [folder, room] of rooms) {
+    // A client may be handed on, so what a file names itself is not all: its whole room counts, and the rooms that it stands in.
+    const around = rooms.filter(([, name]) => room === name || room.startsWith(`${name}/`)).flatMap(([files]) => files);
+    const crates = Object.keys(SERVICES).filter((crate) => around.some((file) => file.text.includes(crate)));
     for (const { text } of folder) {
-      // A client may be handed on, so what a file names itself is not all: its whole room counts.
-      const crates = Object.keys(SERVICES).filter((crate) => folder.some((file) => file.text.includes(crate)));
       for (const call of text.matchAll(/\.([a-z][a-z0-9_]*)\(\)/g)) {
         for (const crate of crates) {
           const operation = operations.get(crate)?.get(call[1] ?? '');
           // A getter is called like an operation now and then: a call is sent, or made of a client.
           if (operation === undefined || !isSent(text, call.index)) continue;
           const { policy } = SERVICES[crate] as { policy: string };
-          const rooms = (found[policy] ??= {});
-          (rooms[room] ??= new Set()).add(operation);
+          const callers = (found[policy] ??= {});
+          (callers[room] ??= new Set()).add(operation);
         }
       }
     }
