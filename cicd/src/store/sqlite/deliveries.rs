@@ -149,13 +149,13 @@ impl NewDecision {
         found.ok_or_else(never)
     }
 
-    /// Writes it, in the place of what was decided before when that is wanted. False when something stands there.
-    fn write(&self, connection: &Connection, row: fresh::Row, or: &str) -> Result<bool, StoreError> {
+    /// Writes it. False when something was decided before, which stays.
+    fn write(&self, connection: &Connection, row: fresh::Row) -> Result<bool, StoreError> {
         let written = connection
-            .prepare_cached(&format!(
-                "INSERT OR {or} INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ))?
+            .prepare_cached(
+                "INSERT INTO decisions (seq, delivered, decision, runs, repository, git_ref, commit_id) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![
                 row.seq,
                 self.delivered.as_ref().filter(|_| !row.says_the_same),
@@ -177,10 +177,11 @@ pub(super) fn decide(connection: &Connection, all: &[NewDecision], now: Timestam
     let (mut tally, mut rows) = (BTreeMap::new(), Vec::with_capacity(all.len()));
     for decided in all {
         let row = decided.row(connection)?;
-        if decided.write(connection, row, "IGNORE")? {
+        if decided.write(connection, row)? {
             decided.hits.iter().for_each(|(hit, name)| *tally.entry((*hit, name.as_str())).or_default() += 1);
         } else {
-            decided.write(connection, row, "REPLACE")?;
+            connection.prepare_cached("DELETE FROM decisions WHERE seq = ?")?.execute([row.seq])?;
+            decided.write(connection, row)?;
         }
         rows.push(row.seq);
     }

@@ -42,8 +42,9 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Does `work` in the next batch, and `once_held` when that is durable, before anybody is answered who asked later. Work that writes with more than one statement wraps itself in [`whole`]; an error of
-    /// its own must leave nothing written, because the rest of the batch holds nevertheless.
+    /// Does `work` in the next batch, and `once_held` when that is durable, before anybody is answered who asked later. Work
+    /// that writes with more than one statement wraps itself in [`whole`]; an error of its own must leave nothing written,
+    /// because the rest of the batch holds nevertheless.
     pub(super) async fn ask_and<T, W, O>(&self, work: W, once_held: O) -> Result<T, StoreError>
     where
         T: Send + 'static,
