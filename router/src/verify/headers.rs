@@ -1,6 +1,5 @@
 //! The headers of a delivery, as they came.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -87,11 +86,9 @@ impl Headers {
 }
 
 fn shown(value: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(value);
-    if let Some((end, _)) = text.char_indices().nth(KEPT_LENGTH) {
-        text = Cow::Owned(text[..end].to_owned());
-    }
-    text.into_owned()
+    let text = String::from_utf8_lossy(value);
+    let end = text.char_indices().nth(KEPT_LENGTH).map_or(text.len(), |(end, _)| end);
+    text[..end].to_owned()
 }
 
 /// Shows [`Headers::kept`] only.
