@@ -94,21 +94,20 @@ class Server:
     def mebibytes(self) -> int:
         return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1]) // 1024
 
-    def kept(self) -> str:
+    def kept_and_decided(self) -> list[int]:
         if not (self.data / "pointsman.sqlite").exists():
-            return ""
+            return [0, 0]
         with sqlite3.connect(self.data / "pointsman.sqlite") as database:
-            ask = lambda sql: database.execute(sql).fetchone()[0]
-            size = sum(file.stat().st_size for file in self.data.glob("pointsman.sqlite*")) >> 20
-            return f"{ask('SELECT count(*) FROM deliveries')} kept, {ask('SELECT count(*) FROM decisions')} decided, {size} MiB"
+            return [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("deliveries", "decisions")]
+
+    def kept(self) -> str:
+        kept, decided = self.kept_and_decided()
+        size = sum(file.stat().st_size for file in self.data.glob("pointsman.sqlite*")) >> 20
+        return f"{kept} kept, {decided} decided, {size} MiB" if kept else ""
 
     def decide_all(self) -> None:
         """Waits until nothing is undecided: what is put off costs as much as what is done."""
-        while (self.data / "pointsman.sqlite").exists():
-            with sqlite3.connect(self.data / "pointsman.sqlite") as database:
-                kept, decided = (database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("deliveries", "decisions"))
-            if kept == decided:
-                break
+        while len(set(self.kept_and_decided())) > 1:
             time.sleep(0.5)
 
     def end(self) -> None:
