@@ -9,10 +9,15 @@ use jiff::Timestamp;
 use super::{Applied, GateState, Outcome, Run, RunEvent, Work, WorkState};
 
 impl Run {
+    /// Its parts: the work of each stage, then that of each deploy.
+    pub fn parts(&self) -> impl Iterator<Item = &Work> {
+        let deploys = self.environments.iter().map(|place| &place.deploy);
+        self.stages.iter().map(|stage| &stage.work).chain(deploys)
+    }
+
     /// Whether an engine may know how a part of it ended, and the run does not.
     pub fn lacks_verdicts(&self) -> bool {
-        let deploys = self.environments.iter().map(|place| &place.deploy);
-        self.stages.iter().map(|stage| &stage.work).chain(deploys).any(|work| !work.has_verdict())
+        self.parts().any(|work| !work.has_verdict())
     }
 
     /// Takes an event of a run that is over: its parts end right, and nothing else moves.

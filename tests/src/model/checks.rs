@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use router::id::{CommitId, RunId};
-use router::run::{GateState, Run, RunState, Work, WorkState};
+use router::run::{GateState, Run, RunState, WorkState};
 use router::status::StatusState;
 
 use super::Lane;
@@ -38,7 +38,7 @@ impl House {
         assert_eq!((was.state, &was.because, was.ended_at), (is.state, &is.because, is.ended_at));
         let gates = |run: &Run| run.environments.iter().map(|place| place.gate.clone()).collect::<Vec<_>>();
         assert_eq!(gates(was), gates(is));
-        for (was, is) in parts(was).zip(parts(is)) {
+        for (was, is) in was.parts().zip(is.parts()) {
             assert!(
                 was == is || !was.has_verdict() && is.state != WorkState::Running,
                 "{} was {was:?}, is {is:?}",
@@ -173,10 +173,4 @@ impl House {
 fn lane_of(run: &Run) -> Lane {
     let of = |lane: &&Lane| run.key.git_ref.branch() == Some(lane.branch());
     *Lane::ALL.iter().find(of).expect("every push goes to one of them")
-}
-
-/// The stages and the deploys.
-fn parts(run: &Run) -> impl Iterator<Item = &Work> {
-    let deploys = run.environments.iter().map(|place| &place.deploy);
-    run.stages.iter().map(|stage| &stage.work).chain(deploys)
 }
