@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use router::event::{ChangedFiles, Deleted, Delivered, Event, Push};
+use router::event::{ChangedFiles, Delivered, Event, Push};
 use router::id::{DeliveryId, ForgeKind, ForgeName, GitRef, Repository};
 use router::pipeline::{Concurrency, Planned};
 use router::rules::{Decision, OwnWord, REPO_FILE, Rules, Verdict};
@@ -62,7 +62,7 @@ pub async fn dispatch(app: &App) -> Result<usize, StoreError> {
             }
             match starts(&decided.decision) {
                 Some(_) => {
-                    quiet.write_before(app, &decided.delivered.event).await?;
+                    quiet.write_before(app, &decided.delivered).await?;
                     told.push(decided);
                 }
                 None => quiet.0.push(decided),
@@ -244,13 +244,12 @@ struct Quiet(Vec<Decided>);
 
 impl Quiet {
     /// Writes them when they say of the same ref where it was before this.
-    async fn write_before(&mut self, app: &App, event: &Event) -> Result<(), StoreError> {
-        let moved = |event: &Event| match event {
-            Event::Deleted(Deleted { repository, git_ref, .. }) => Some((repository.clone(), git_ref.clone())),
-            event => event.as_push().map(|push| (push.repository.clone(), push.git_ref.clone())),
+    async fn write_before(&mut self, app: &App, delivered: &Delivered) -> Result<(), StoreError> {
+        let moved = |delivered: &Delivered| {
+            order::arrival(&delivered.id, &delivered.event).map(|(of, git_ref, _)| (of, git_ref))
         };
-        let this = moved(event);
-        if this.is_some() && self.0.iter().any(|decided| moved(&decided.delivered.event) == this) {
+        let this = moved(delivered);
+        if this.is_some() && self.0.iter().any(|decided| moved(&decided.delivered) == this) {
             std::mem::take(self).write(app).await?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use router::event::Event;
+use router::event::Delivered;
 use router::id::{DeliveryId, ForgeName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,6 +22,7 @@ use url::Url;
 
 use crate::app::App;
 use crate::dispatch;
+use crate::order;
 use crate::store::Delivery;
 
 mod again;
@@ -140,12 +141,9 @@ async fn decide(app: &App, queued: &Queued) -> Result<(), NotDone> {
 }
 
 fn group(delivery: &Delivery) -> String {
-    let event = &*delivery.delivered.event;
+    let Delivered { id, event } = &delivery.delivered;
     let repository = event.repository().map(ToString::to_string).unwrap_or_default();
-    let git_ref = match event {
-        Event::Deleted(deleted) => deleted.git_ref.to_string(),
-        other => other.as_push().map(|push| push.git_ref.to_string()).unwrap_or_default(),
-    };
+    let git_ref = order::arrival(id, event).map(|(_, git_ref, _)| git_ref.to_string()).unwrap_or_default();
     digest(&[delivery.forge.as_str(), &repository, &git_ref])
 }
 
